@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The traced program of the benchmarks: a loop of openat (a path of 48 bytes) and
+ * close, or of getppid, that times itself. Prints ns per round. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATH "/tmp/faultin-bench/a-path-of-forty-eight-bytes-x" /* 48 with its NUL less one */
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+	long rounds = argc > 2 ? atol(argv[2]) : 200000;
+	long rate = argc > 3 ? atol(argv[3]) : 0; /* rounds a second, 0 for as fast as it goes */
+	int opens = argc > 1 && !strcmp(argv[1], "open");
+	double start, pace = rate ? 1e9 / rate : 0;
+	long i;
+
+	mkdir("/tmp/faultin-bench", 0755);
+	close(open(PATH, O_CREAT | O_RDONLY, 0644));
+	start = now();
+	for (i = 0; i < rounds; i++) {
+		if (opens)
+			close(open(PATH, O_RDONLY));
+		else
+			syscall(SYS_getppid);
+		while (pace && now() - start < i * pace)
+			;
+	}
+	printf("%.1f\n", (now() - start) / rounds);
+	return 0;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Capture: one operation of a plan becomes pieces in the task's heap.
+ *
+ * Every read is nofault. What is absent is marked HOW_MISSED, and remembered in
+ * state->absent for whoever can take the fault and run the operation again.
+ * Functions are global, so that the verifier looks at each once, whoever calls
+ * it, and bits and lengths that they leave behind stay in memory, where it does
+ * not follow every combination of them.
+ */
+#ifndef FAULTIN_CAPTURE_BPF_H
+#define FAULTIN_CAPTURE_BPF_H
+
+#include "state.bpf.h"
+
+/* op, role, how, index and outer of a piece in one register: a global function
+ * has five. */
+#define KEY(op, role, how) ((u64)(op) | (u64)(role) << 16 | (u64)(how) << 24)
+#define KEY_INDEX(index) ((u64)(index) << 32)
+#define KEY_OUTER(outer) ((u64)(outer) << 48)
+#define KEY_ROLE(key, role) (((key) & ~(0xffULL << 16)) | (u64)(role) << 16)
+#define KEY_MISSED(key) ((key) & ~(0xffULL << 24))
+
+struct user_iovec {
+	u64 base;
+	u64 len;
+};
+
+struct user_msghdr {
+	u64 name;
+	u32 namelen;
+	u32 pad;
+	u64 iov;
+	u64 iovlen;
+	u64 control;
+	u64 controllen;
+	u32 flags;
+	u32 len; /* of mmsghdr: bytes of this message */
+};
+
+/* Loops run through bpf_loop, whose callback gets one pointer. */
+struct walk {
+	struct task_state *state;
+	u64 base;
+	u64 key;
+	u64 left; /* bytes still to be captured: what an output has */
+	u64 limit;
+	u32 missed;
+	u32 out;
+};
+
+static __always_inline struct piece *new_piece(struct task_state *state)
+{
+	u32 used = state->used;
+
+	if (used > HEAP_SIZE) {
+		spill(state);
+		used = 0;
+	}
+	bounded(used);
+	if (used > HEAP_SIZE)
+		return NULL;
+	return (struct piece *)(state->heap + used);
+}
+
+static __always_inline void label(struct piece *piece, u64 addr, u64 key, u64 want, u32 len)
+{
+	piece->addr = addr;
+	*(u64 *)&piece->op = key;
+	piece->want = want > 0xffffffff ? 0xffffffff : want;
+	piece->len = len;
+}
+
+/* A piece without bytes. */
+static __always_inline int note(struct task_state *state, u64 addr, u64 want, u64 key)
+{
+	struct piece *piece;
+
+	if (!state)
+		return 0;
+	piece = new_piece(state);
+	if (!piece)
+		return 0;
+	label(piece, addr, key, want, 0);
+	state->used += sizeof(*piece);
+	return 0;
+}
+
+/* Memory that is not there (`size` 0: a string). Returns 1, for the caller to say. */
+static __always_inline int miss(struct task_state *state, u64 addr, u64 want, u64 key, u32 size)
+{
+	u32 n;
+
+	if (!state)
+		return 1;
+	note(state, addr, want, KEY_MISSED(key));
+	n = state->absents;
+	bounded(n);
+	if (n < ABSENT_MAX) {
+		state->absent[n].addr = addr;
+		state->absent[n].size = size;
+		state->absents = n + 1;
+	}
+	return 1;
+}
+/* One piece with `size` (at most PIECE_MAX) of the `want` bytes at `addr`.
+ * Returns 1 when they could not be read. */
+__noinline int capture(struct task_state *state, u64 addr, u64 want, u64 key, u32 size)
+{
+	struct piece *piece;
+
+	if (!state)
+		return 0;
+	piece = new_piece(state);
+	if (!piece)
+		return 0;
+	if (size > want)
+		size = want;
+	bounded(size);
+	if (size > PIECE_MAX)
+		size = PIECE_MAX;
+	if (size && bpf_probe_read_user(piece->data, size, (void *)addr))
+		return miss(state, addr, want, key, size);
+	label(piece, addr, key, want, size);
+	state->used += sizeof(*piece) + ((size + 7) & ~7);
+	return 0;
+}
+
+/* A string of at most PATH_MAX bytes, its NUL included. */
+__noinline int capture_string(struct task_state *state, u64 addr, u64 key)
+{
+	struct piece *piece;
+	long size;
+
+	if (!state)
+		return 0;
+	piece = new_piece(state);
+	if (!piece)
+		return 0;
+	size = bpf_probe_read_user_str(piece->data, PIECE_MAX, (void *)addr);
+	if (size < 0)
+		return miss(state, addr, 0, key, 0);
+	label(piece, addr, key, size, size);
+	state->used += sizeof(*piece) + (((u32)size + 7) & ~7);
+	return 0;
+}
+
+/* The first `limit` of the `want` bytes at `addr`, in as many pieces as it takes. */
+__noinline int capture_range(struct task_state *state, u64 addr, u64 want, u64 key, u32 limit)
+{
+	u32 done, missed = 0;
+
+	if (!state)
+		return 0;
+	if (limit > want)
+		limit = want;
+	if (limit <= PIECE_MAX)
+		return capture(state, addr, want, key, limit);
+	for (done = 0; done < RANGE_MAX; done += PIECE_MAX) {
+		if (done >= limit)
+			break;
+		missed |= capture(state, addr + done, want - done, key, limit - done);
+	}
+	return missed;
+}
+
+static long next_string(u64 i, struct walk *walk)
+{
+	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + 8 * i, addr = 0;
+
+	if (bpf_probe_read_user(&addr, sizeof(addr), (void *)at)) {
+		walk->missed = miss(walk->state, at, sizeof(addr), KEY_ROLE(key, ROLE_ARRAY), sizeof(addr));
+		return 1;
+	}
+	if (!addr) {
+		note(walk->state, at, 0, KEY_ROLE(key, ROLE_END));
+		return 1;
+	}
+	walk->missed |= capture_string(walk->state, addr, key);
+	return 0;
+}
+
+static long next_iovec(u64 i, struct walk *walk)
+{
+	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + sizeof(struct user_iovec) * i;
+	struct user_iovec iov = {};
+	u64 have;
+
+	if (bpf_probe_read_user(&iov, sizeof(iov), (void *)at)) {
+		walk->missed = miss(walk->state, at, sizeof(iov), KEY_ROLE(key, ROLE_ARRAY), sizeof(iov));
+		return 1;
+	}
+	have = iov.len;
+	if (walk->out && have > walk->left)
+		have = walk->left;
+	walk->left -= have;
+	if (have > walk->limit)
+		have = walk->limit;
+	walk->missed |= capture_range(walk->state, iov.base, iov.len, key, have);
+	return 0;
+}
+
+/* An array of iovec and the buffers it names; of an output no more than `left`
+ * bytes, in the order in which the kernel fills them. */
+static __always_inline int capture_iovec(struct task_state *state, u64 base, u64 count, u64 key, u64 left)
+{
+	struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), left, faultin_config.max_bytes, 0,
+			     left != ~0ULL };
+
+	if (!state)
+		return 0;
+	bpf_loop(count > IOV_MAX ? IOV_MAX : count, next_iovec, &walk, 0);
+	return walk.missed;
+}
+
+/* A msghdr (or mmsghdr, if `left` is to come from it) and all that it names. */
+static __always_inline int capture_message(struct task_state *state, u64 addr, u64 key, u64 left, u32 size)
+{
+	struct user_msghdr msg = {};
+	int missed = 0;
+
+	if (!state)
+		return 0;
+	if (size > sizeof(msg))
+		size = sizeof(msg);
+	if (bpf_probe_read_user(&msg, size, (void *)addr))
+		return miss(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
+	missed |= capture(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
+	if (msg.name)
+		missed |= capture(state, msg.name, msg.namelen, KEY_ROLE(key, ROLE_NAME), PIECE_MAX);
+	if (left != ~0ULL && size == sizeof(msg))
+		left = msg.len;
+	missed |= capture_iovec(state, msg.iov, msg.iovlen, key, left);
+	if (msg.control)
+		missed |= capture_range(state, msg.control, msg.controllen,
+					      KEY_ROLE(key, ROLE_CONTROL), 65536);
+	return missed;
+}
+
+static long next_message(u64 i, struct walk *walk)
+{
+	walk->missed |= capture_message(walk->state, walk->base + sizeof(struct user_msghdr) * i,
+					      walk->key | KEY_OUTER(i & 0xffff), walk->left,
+					      sizeof(struct user_msghdr));
+	return 0;
+}
+
+/* One term of a length. Returns -1 when it lies in memory that is absent. */
+__noinline s64 term(struct task_state *state, u32 kind, u32 operand, u64 base, u64 key)
+{
+	u32 value = operand & 0xffff, plus = operand >> 16, length = 0;
+	u64 arg = 0;
+
+	if (!state)
+		return 0;
+	if (value < 6)
+		arg = state->record.args[value];
+	switch (kind) {
+	case TERM_CONST:
+		return value + plus;
+	case TERM_ARG:
+		return (arg > 0x7fffffff ? 0x7fffffff : arg) + plus;
+	case TERM_RET:
+		return (state->record.ret > 0 ? state->record.ret : 0) + plus;
+	case TERM_DEREF:
+		if (arg && bpf_probe_read_user(&length, sizeof(length), (void *)arg))
+			return -(s64)miss(state, arg, sizeof(length), key, sizeof(length));
+		return length + plus;
+	case TERM_SELF:
+		if (bpf_probe_read_user(&length, sizeof(length), (void *)(base + value)))
+			return -(s64)miss(state, base + value, sizeof(length), key, sizeof(length));
+		return length + plus;
+	case TERM_BITS:
+		return ((u32)arg + 63) / 64 * 8;
+	case TERM_PAGES:
+		return (arg + 4095) / 4096;
+	case TERM_NODES:
+		return arg ? (arg + 62) / 64 * 8 : 0;
+	}
+	return 0x7fffffff;
+}
+
+/* Performs one operation, an index into faultin_ops. Returns 1 if a piece is
+ * missing. */
+__noinline int perform(struct task_state *state, u32 index, u32 how)
+{
+	const struct op *op;
+	u64 base, key, count, left;
+	s64 length, second;
+	u32 arg;
+
+	if (!state || index >= faultin_config.ops)
+		return 0;
+	bounded(index);
+	if (index >= faultin_config.ops)
+		return 0;
+	op = &faultin_ops[index];
+	arg = op->arg;
+	if (arg >= 6)
+		return 0;
+	base = state->record.args[arg];
+	if (!base)
+		return 0;
+	key = KEY(index, ROLE_DATA, how);
+
+	if (op->kind == OP_STRING)
+		return capture_string(state, base, key);
+	if (op->kind == OP_STRINGS) {
+		struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), 0, 0, 0, 0 };
+
+		bpf_loop(STRINGS_MAX, next_string, &walk, 0);
+		return walk.missed;
+	}
+	if (op->kind == OP_IOCTL) {
+		/* _IOC_DIR says who writes, _IOC_SIZE how much (uapi/asm-generic/ioctl.h). */
+		u32 command = state->record.args[1];
+
+		if (!(command >> 30 & (op->flags & OP_OUT ? 2 : 1)))
+			return 0;
+		length = command >> 16 & 0x3fff;
+		return capture_range(state, base, length, key, length);
+	}
+
+	length = 1;
+	if (op->term_kind[0])
+		length = term(state, op->term_kind[0], op->term_value[0] | op->term_plus[0] << 16, base, KEY_ROLE(key, ROLE_LENGTH));
+	second = length;
+	if (op->term_kind[1])
+		second = term(state, op->term_kind[1], op->term_value[1] | op->term_plus[1] << 16, base, KEY_ROLE(key, ROLE_LENGTH));
+	if (length < 0 || second < 0)
+		return 1;
+	if (length > second)
+		length = second;
+	left = op->flags & OP_OUT ? (state->record.ret > 0 ? state->record.ret : 0) : ~0ULL;
+
+	if (op->kind == OP_IOVEC)
+		return capture_iovec(state, base, length, key, left);
+	if (op->kind == OP_MSGHDR)
+		return capture_message(state, base, key, left, op->size);
+	if (op->kind == OP_MMSGHDR) {
+		struct walk walk = { state, base, key, left, 0, 0, 0 };
+
+		bpf_loop(length > IOV_MAX ? IOV_MAX : length, next_message, &walk, 0);
+		return walk.missed;
+	}
+	count = op->flags & OP_COUNTED || !op->term_kind[0] ? (u64)length * op->size : length;
+	return capture_range(state, base, count, key,
+				   op->flags & OP_CAPPED ? faultin_config.max_bytes : 65536);
+}
+
+struct each_op {
+	struct task_state *state;
+	u32 how;
+};
+
+/* Runs operation `i` of the call's plan, if its bit is set in state->todo; sets
+ * its bit in record.missed when a piece of it is missing. */
+static long next_op(u64 i, struct each_op *each)
+{
+	struct task_state *state = each->state;
+	const struct plan *plan;
+
+	if (!(state->todo >> (i & 31) & 1))
+		return 0;
+	plan = plan_at(state->record.plan);
+	if (!plan)
+		return 1;
+	if (perform(state, plan->first + i, each->how))
+		state->record.missed |= 1u << (i & 31);
+	return 0;
+}
+
+/* Runs those of the first `count` operations of the plan whose bits are set. */
+static __always_inline void run_all(struct task_state *state, u32 count, u32 bits, u32 how)
+{
+	struct each_op each = { state, how };
+
+	state->record.missed = 0;
+	state->absents = 0;
+	state->todo = bits;
+	bpf_loop(count, next_op, &each, 0);
+}
+
+#endif

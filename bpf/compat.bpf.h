@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Everything that differs between kernels and architectures: the kernel's own
+ * structures (fields relocated at load time), kfuncs that moved, registers. */
+#ifndef FAULTIN_COMPAT_BPF_H
+#define FAULTIN_COMPAT_BPF_H
+
+#include "helpers.bpf.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long di, si, dx, r10, r8, r9, orig_ax;
+};
+struct thread_info {
+	u32 status;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+};
+struct thread_info {
+	unsigned long flags;
+};
+#endif
+
+struct mm_struct {
+	unsigned long arg_start, arg_end, env_start, env_end;
+};
+
+struct task_struct {
+	struct thread_info thread_info;
+	s32 pid;
+	s32 tgid;
+	s32 exit_code;
+	char comm[16];
+	struct mm_struct *mm;
+};
+
+struct linux_binprm {
+	const char *filename;
+	const char *interp;
+};
+
+struct bpf_iter_meta;
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+struct kernel_siginfo {
+	u8 bytes[48];
+};
+
+#if defined(__TARGET_ARCH_x86)
+#define TS_COMPAT 2 /* arch/x86/include/asm/thread_info.h: a 32-bit syscall is active */
+#define X32_SYSCALL_BIT 0x40000000
+static __always_inline bool is_compat(struct task_struct *task, u64 nr)
+{
+	return (task->thread_info.status & TS_COMPAT) || (nr & X32_SYSCALL_BIT);
+}
+
+static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
+{
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+static __always_inline s64 syscall_number(struct pt_regs *regs)
+{
+	return regs->orig_ax;
+}
+#elif defined(__TARGET_ARCH_arm64)
+#define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h */
+static __always_inline bool is_compat(struct task_struct *task, u64 nr)
+{
+	return task->thread_info.flags & (1UL << TIF_32BIT);
+}
+
+static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
+{
+	args[0] = regs->orig_x0;
+	args[1] = regs->regs[1];
+	args[2] = regs->regs[2];
+	args[3] = regs->regs[3];
+	args[4] = regs->regs[4];
+	args[5] = regs->regs[5];
+}
+
+static __always_inline s64 syscall_number(struct pt_regs *regs)
+{
+	return regs->syscallno;
+}
+#endif
+
+/* A callback in the task's own context on its way back to user mode.
+ * commit 38aa7003e369 ("bpf: task work scheduling kfuncs") (in v6.18);
+ * the program's own argument became implicit, and the suffix went away, in v7.0. */
+struct bpf_task_work {
+	u64 opaque;
+} __attribute__((aligned(8)));
+
+/* Complete, as libbpf compares a kfunc's types with the kernel's by kind. */
+struct bpf_map {
+	u32 id;
+};
+typedef int (*bpf_task_work_callback_t)(struct bpf_map *map, void *key, void *value);
+extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work,
+					      void *map__map, bpf_task_work_callback_t callback,
+					      void *aux__prog) __weak __ksym;
+extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_task_work *work,
+					 void *map__map,
+					 bpf_task_work_callback_t callback) __weak __ksym;
+/* commit 65ab5ac4df01 ("bpf: Add bpf_copy_from_user_str kfunc") (in v6.12) */
+extern int bpf_copy_from_user_str(void *dst, u32 size, const void *src, u64 flags) __weak __ksym;
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The wire format: what the BPF core writes into the ring buffer and what the
+ * generated program gives to the core. Python mirrors it in
+ * src/faultin/drain/wire.py and src/faultin/codegen/plan.py; a test compares
+ * sizes, offsets and numbers of both.
+ *
+ * A record is a fixed head, then pieces: each one range of user memory, with
+ * the address it came from, how it was read, and as many bytes as were wanted
+ * and had. Everything is 8-byte aligned and in the byte order of the host.
+ */
+#ifndef FAULTIN_WIRE_H
+#define FAULTIN_WIRE_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef signed int s32;
+typedef signed long long s64;
+
+#define PIECE_MAX 4096  /* bytes of one piece: PATH_MAX, one page */
+#define RANGE_MAX (1024 * 1024) /* bytes captured of one buffer, at the most */
+#define HEAP_SIZE 11520 /* bytes of pieces that a task holds before it spills */
+#define IOV_MAX 1024    /* UIO_MAXIOV, for iovec and mmsghdr arrays */
+#define VARIANTS_LOG2 12 /* of the variants of one syscall, at the most */
+#define OPS_MAX 12      /* operations of one plan: six arguments, in and out */
+#define ALL_OPS 0xfff
+#define EXEC_BLOCK_MAX (256 * 1024) /* bytes of argv, and of envp, after an exec */
+#define STRINGS_MAX 4096 /* strings captured of one argv or envp */
+
+enum record_type {
+	RECORD_CALL = 1,    /* a system call that returned */
+	RECORD_NORETURN = 2, /* one that never will: exit, a killed thread */
+	RECORD_BLOCKED = 3, /* one still running when somebody looked */
+	RECORD_PART = 4,    /* pieces that did not fit; the call's record follows */
+	RECORD_SIGNAL = 5,  /* a signal about to be delivered; args[0] is its number */
+	RECORD_EXIT = 6,    /* a task has ended; ret is its wait status */
+};
+
+enum record_flag {
+	RECORD_COMPAT = 1,    /* entered as int 0x80 or x32: not numbered as x86-64 */
+	RECORD_EXECED = 2,    /* the address space was replaced during the call */
+	RECORD_SCRIPT = 4,    /* ... by an interpreter's: argv is not what was passed */
+	RECORD_SPILLED = 8,   /* parts were sent ahead */
+	RECORD_PART_LOST = 16, /* ... and one of them found the ring buffer full */
+	RECORD_LATE = 32,     /* tracing began while the call was running */
+	RECORD_SETTLED = 64,  /* faults were taken: what is missing now, is not there */
+};
+
+struct record {
+	u16 type;
+	u16 flags;
+	u16 plan;    /* index of the plan that captured it: a syscall or a variant */
+	u16 nr;
+	u32 pid;     /* thread group */
+	u32 tid;
+	u64 ts;      /* CLOCK_MONOTONIC ns at entry */
+	u64 latency; /* ns from entry to exit */
+	s64 ret;
+	u64 args[6];
+	char comm[16];
+	u32 seq;     /* counts the calls of a task, so that parts find their record */
+	u16 missed;  /* a bit for each operation of the plan with a piece still missing */
+	u16 gone;    /* ... and for each whose memory is no more what was passed */
+};
+
+enum piece_how {
+	HOW_MISSED = 0,   /* not present when looked for: somebody may still read it */
+	HOW_ENTRY = 1,
+	HOW_EXIT = 2,
+	HOW_DEFERRED = 3, /* in the task's own context, after the call */
+	HOW_REMOTE = 4,   /* by the consumer (process_vm_readv) */
+	HOW_EXEC = 5,     /* the kernel's own copy, at sched_process_exec */
+};
+
+enum piece_role {
+	ROLE_DATA = 0,    /* what the argument points at */
+	ROLE_ITEM = 1,    /* what an element of its array points at */
+	ROLE_ARRAY = 2,   /* an element that could not be read itself */
+	ROLE_END = 3,     /* the NULL that ends an array of strings */
+	ROLE_HEADER = 4,  /* msghdr, mmsghdr */
+	ROLE_NAME = 5,
+	ROLE_CONTROL = 6,
+	ROLE_BLOCK = 7,   /* strings packed end to end, as exec leaves them */
+	ROLE_LENGTH = 8,  /* a length behind a pointer that could not be read */
+};
+
+struct piece {
+	u64 addr;
+	u16 op;
+	u8 role;
+	u8 how;
+	u16 index; /* element of an array */
+	u16 outer; /* message of an mmsghdr array */
+	u32 want;  /* bytes there are */
+	u32 len;   /* bytes that follow, padded to 8 */
+	u8 data[];
+};
+
+/* What to do for a syscall, as the table says it: read-only data of the
+ * generated program. */
+
+enum op_kind {
+	OP_MEMORY = 1,
+	OP_STRING = 2,
+	OP_STRINGS = 3,
+	OP_IOVEC = 4,
+	OP_MSGHDR = 5,
+	OP_MMSGHDR = 6,
+	OP_IOCTL = 7,
+};
+
+enum op_flag {
+	OP_OUT = 1,
+	OP_CAPPED = 2,     /* a buffer: at most config.max_bytes of it */
+	OP_COUNTED = 4,    /* terms count elements of `size`, not bytes */
+	OP_EXEC_PATH = 8,
+	OP_EXEC_ARGV = 16,
+	OP_EXEC_ENVP = 32,
+};
+
+enum term_kind {
+	TERM_NONE = 0,
+	TERM_CONST = 1,
+	TERM_ARG = 2,
+	TERM_RET = 3,
+	TERM_DEREF = 4, /* the u32 that argument `value` points at */
+	TERM_SELF = 5,  /* the u32 at offset `value` of the object itself */
+	TERM_BITS = 6,  /* bytes of an fd_set for argument `value` descriptors */
+	TERM_PAGES = 7, /* pages that argument `value` bytes touch */
+	TERM_NODES = 8, /* bytes of a node mask whose size is argument `value`, less one */
+};
+
+struct op {
+	u8 kind;
+	u8 arg;
+	u8 flags;
+	u8 term_kind[2];
+	u8 pad[3];
+	u16 term_value[2];
+	u16 term_plus[2]; /* added to it */
+	u32 size;
+};
+
+enum plan_flag {
+	PLAN_TRACED = 1,
+	PLAN_NORETURN = 2,
+	PLAN_EXEC = 4,
+};
+
+struct plan {
+	u16 first;         /* of its operations: inputs, then outputs */
+	u8 inputs;
+	u8 ops;            /* both together */
+	/* Outputs that the call writes, a bit each, by the sign of what it returns ... */
+	u16 on_failure;
+	u16 on_zero;
+	u16 on_positive;
+	u16 overwritten;   /* ... and inputs that are no more once it has succeeded */
+	u8 flags;
+	u8 selector;       /* argument that picks a variant */
+	u16 variants;      /* number of them, by rising value */
+	u32 first_variant;
+	u32 selector_mask;
+};
+
+struct variant {
+	u32 value;
+	u32 plan;
+};
+
+/* Counters of the core and requests of the consumer, in memory both map. */
+struct shared {
+	u64 lost_ring;   /* records that found the ring buffer full */
+	u64 lost_tasks;  /* tasks that got no state: all their calls are lost */
+	s64 live;        /* traced tasks that have not ended */
+	u64 scan_before; /* scan: report calls that began before, or 0 */
+	u32 scan_pid;    /* scan: begin to trace this process, or 0 */
+	u32 scan_phase;  /* ... in this phase */
+	u32 scan_type;   /* scan: as this type; RECORD_BLOCKED once a call, RECORD_NORETURN at last */
+	u32 pad;
+};
+
+enum phase {
+	PHASE_IDLE = 0,
+	PHASE_ARMED = 1,    /* the command before its first execve: nothing else counts */
+	PHASE_ATTACHED = 2, /* found running: it may be inside a call we saw no entry of */
+	PHASE_CALL = 3,     /* between entry and exit */
+	PHASE_WORK = 4,     /* has returned; task work reads what is still missing */
+};
+
+struct config {
+	u32 max_bytes;    /* of one buffer (-s) */
+	u32 plans;        /* how many of each there are */
+	u32 ops;
+	u32 variants;
+	u32 wake_bytes;   /* wake the consumer when so much waits in the ring buffer */
+	u32 retry_at_exit; /* 0: entry reads only, as other tracers do (for comparison) */
+	u32 task_work;    /* 0: none, 1: names of 6.18, 2: of 7.0 and later */
+};
+
+#endif

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build hook: compiles the BPF core to LLVM bitcode and the native helpers.
+
+The compiler is the clang inside ziglang, so that a build needs nothing but
+pip. What it makes goes to src/faultin/_built and from there into the wheel.
+"""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ARCHITECTURES = {"x86_64": "x86", "aarch64": "arm64"}
+BPF_FLAGS = [
+    "-target", "bpfel-freestanding", "-O2", "-g", "-Wall", "-Werror",
+    "-fno-asynchronous-unwind-tables", "-emit-llvm",
+]  # fmt: skip
+NATIVE_FLAGS = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
+
+
+def compile_c(root: Path, flags: list[str], sources: list[Path], target: Path) -> None:
+    """Runs zig's C compiler; a failure ends the build with the compiler's words."""
+    prefix = f"-ffile-prefix-map={root}=."
+    command = [sys.executable, "-m", "ziglang", "cc", *flags, prefix, "-o", str(target)]
+    names = [str(source.relative_to(root)) for source in sources]
+    subprocess.run([*command, *names], check=True, cwd=root)
+
+
+class BuildHook(BuildHookInterface):
+    """Adds the compiled parts to the wheel."""
+
+    def initialize(self, version: str, build_data: dict) -> None:
+        root = Path(self.root)
+        built = root / "src" / "faultin" / "_built"
+        built.mkdir(exist_ok=True)
+        machine = platform.machine()
+        core = root / "bpf" / "core.bpf.c"
+        for arch, name in ARCHITECTURES.items():
+            flags = [*BPF_FLAGS, f"-D__TARGET_ARCH_{name}", "-c"]
+            compile_c(root, flags, [core], built / f"core.{arch}.bc")
+        flags = [*NATIVE_FLAGS, "-target", f"{machine}-linux-gnu.2.28"]
+        compile_c(root, flags, sorted((root / "native").glob("*.c")), built / "libfaultin.so")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-manylinux_2_28_{machine}"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `faultin`: finds the subcommand, and makes every error one line.
+
+Only what the subcommand needs is imported: `--help` and `doctor` must answer
+without LLVM and without a trace being prepared.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+
+from faultin import __version__
+from faultin.errors import FaultinError
+from faultin.sinks.output import BrokenOutput
+
+COMMANDS = {
+    "trace": "trace the system calls of a command or of running processes",
+    "doctor": "say what this machine can do, and what it lacks",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(
+        prog="faultin",
+        description="Traces Linux system calls and never loses what they pass by pointer.",
+        allow_abbrev=False,
+    )
+    root.add_argument("--version", action="version", version=f"faultin {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        importlib.import_module(f"faultin.cli.{name}").add_arguments(sub)
+    return root
+
+
+def _say(line: str) -> None:
+    """One line on stderr, if anybody still reads it."""
+    try:
+        safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+        print(f"faultin: {safe}", file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; the exit status."""
+    arguments = parser().parse_args(argv)
+    command = importlib.import_module(f"faultin.cli.{arguments.command}")
+    try:
+        return command.run(arguments)
+    except BrokenOutput as error:
+        return error.status
+    except FaultinError as error:
+        _say(str(error))
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

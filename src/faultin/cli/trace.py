@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`faultin trace`: from the command line's words to a Session and a sink."""
+
+import argparse
+import os
+import platform
+import signal
+import sys
+from typing import Callable
+
+from faultin.errors import FaultinError, OutputError, UsageError
+
+_SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_MAX_BYTES = 1 << 20
+
+
+def _size(text: str) -> int:
+    number, unit = text.rstrip("kKmMgG"), text.lstrip("0123456789").lower()
+    if not number.isdecimal() or unit not in _SIZES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4096, 64k or 32m")
+    return int(number) * _SIZES[unit]
+
+
+def _max_bytes(text: str) -> int:
+    size = _size(text)
+    if size > _MAX_BYTES:
+        raise argparse.ArgumentTypeError(f"at most {_MAX_BYTES} bytes of a buffer can be captured")
+    return size
+
+
+def _ring_bytes(text: str) -> int:
+    size = _size(text)
+    if size < 1 << 16 or size > 1 << 30 or size & size - 1:
+        raise argparse.ArgumentTypeError(f"{text}: a power of two from 64k to 1g")
+    return size
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-e", metavar="SET", dest="set", default="all",
+        help="system calls: names, /regex/, %%file %%desc %%network ..., !not, comma separated")
+    add("-s", metavar="BYTES", dest="max_bytes", type=_max_bytes, default=4096,
+        help="most bytes captured of one buffer (default 4096; paths are always whole)")
+    add("--engine", default="auto", help="auto (default), deferred")
+    add("--strategy", help="how an engine reads what may fault (default: its best)")
+    add("--buffer", metavar="BYTES", type=_ring_bytes, default=32 << 20,
+        help="size of the ring buffer, a power of two (default 32m)")
+    add("--format", choices=("text", "jsonl", "none"), default="text")
+    add("-o", metavar="FILE", dest="output", help="write to FILE, not to stderr")
+    add("-p", metavar="PID", dest="pids", type=int, action="append", default=[],
+        help="trace a running process, its threads and children (repeatable)")
+    add("-u", "--user", help="run the command as this user (default: who called sudo)")
+    add("-c", "--summary-only", action="store_true", help="only count calls, errors and time")
+    add("-C", "--summary", action="store_true", help="the same, after the trace")
+    add("-t", dest="times", action="count", default=0,
+        help="time of day; -tt with microseconds, -ttt as seconds since the epoch")
+    add("-r", "--relative", action="store_true", help="time since the line before")
+    add("-T", "--latency", action="store_true", help="time spent in each call")
+    add("-y", "--paths", action="store_true", help="what file descriptors are open on")
+    add("-f", "--follow", action="store_true", help="accepted: children are always followed")
+    add("--provenance", action="store_true", help="mark what was not read at entry")
+    add("--colour", "--color", choices=("auto", "always", "never"), default="auto")
+    add("--entry-only", action="store_true", help=argparse.SUPPRESS)
+    add("--no-task-work", action="store_true", help=argparse.SUPPRESS)
+    add("argv", metavar="CMD", nargs=argparse.REMAINDER, help="-- command and its arguments")
+
+
+def _command_of(arguments: argparse.Namespace) -> list[str]:
+    words = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
+    if bool(words) == bool(arguments.pids):
+        raise UsageError(
+            "nothing to trace" if not words else "both -p and a command",
+            "", "give a command after --, or one or more -p PID",
+        )  # fmt: skip
+    return words
+
+
+def _check_pids(pids: list[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            raise FaultinError(f"-p {pid}", "there is no such process") from None
+        except (PermissionError, OverflowError) as error:
+            raise FaultinError(f"-p {pid}", f"not ours to trace ({error})") from None
+        if pid == os.getpid():
+            raise FaultinError(f"-p {pid}", "faultin cannot trace itself")
+
+
+def _sink(arguments: argparse.Namespace):
+    from faultin.sinks.counts import Counts
+    from faultin.sinks.jsonl import Discard, JsonLines
+    from faultin.sinks.output import Output
+    from faultin.sinks.text import Style, Text
+
+    output = Output.open(arguments.output, sys.stderr.buffer)
+    if arguments.summary_only:
+        return Counts(output)
+    colour = {"always": True, "never": False, "auto": output.isatty() and not os.environ.get("NO_COLOR")}
+    style = Style(
+        times="r" if arguments.relative else "t" * min(arguments.times, 3),
+        latency=arguments.latency,
+        provenance=arguments.provenance,
+        colour=colour[arguments.colour],
+    )
+    makers: dict[str, Callable] = {
+        "text": lambda: Text(output, style), "jsonl": lambda: JsonLines(output), "none": Discard,
+    }  # fmt: skip
+    sink = makers[arguments.format]()
+    return Counts(Output.open(None, sys.stderr.buffer), sink) if arguments.summary else sink
+
+
+def _request(arguments: argparse.Namespace, table):
+    from faultin.codegen.program import Options
+    from faultin.session import Request
+
+    options = Options(
+        max_bytes=arguments.max_bytes,
+        ring_bytes=arguments.buffer,
+        retry_at_exit=not arguments.entry_only,
+        task_work=0 if arguments.no_task_work or arguments.entry_only else None,
+    )
+    return Request(
+        traced=table.resolve(arguments.set),
+        options=options,
+        engine=arguments.engine,
+        strategy=arguments.strategy,
+        show_blocked=arguments.format == "text" and not arguments.summary_only,
+        paths=arguments.paths,
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command's exit status; 128 + n when a signal ended the trace."""
+    from faultin.launch import Command, take_status
+    from faultin.syscalls.table import load
+
+    words = _command_of(arguments)
+    _check_pids(arguments.pids)
+    table = load(platform.machine())
+    request = _request(arguments, table)
+    command = Command(words, arguments.user) if words else None
+    try:
+        sink = _sink(arguments)
+        from faultin.session import Session
+
+        session = Session(table, request, sink)
+    except BaseException:
+        if command:
+            command.cancel()
+        raise
+    ended_by: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, _: (ended_by.append(n), session.stop()))
+    try:
+        summary = session.run_command(command) if command else session.run_pids(arguments.pids)
+    except OutputError as error:
+        if command and error.status == 1:
+            _wait_out(command, error)
+        raise
+    if arguments.format != "text" or arguments.summary_only:
+        _say_lost(summary.lost)
+    if ended_by:
+        return 128 + ended_by[0]
+    return take_status(command.wait()) if command else 0
+
+
+def _wait_out(command, error: OutputError) -> None:
+    """The trace is over, its command is not: it goes on in the foreground, untraced."""
+    print(f"faultin: {error}; the command goes on untraced", file=sys.stderr, flush=True)
+    command.wait()
+    raise SystemExit(error.status)
+
+
+def _say_lost(lost: dict[str, int]) -> None:
+    from faultin.sinks.text import lost_line
+
+    for cause, count in lost.items():
+        sys.stderr.write(lost_line(cause, count))

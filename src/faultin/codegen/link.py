@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Link: the C core's bitcode and a query's own LLVM IR become one BPF object.
+
+In: the bitcode that the package was built with, and IR that defines the
+constants and functions which the core leaves open (bpf/state.bpf.h). Out: an
+ELF object as bytes, for kernel/. The two are optimised together, so that what
+the query does not need is gone before the verifier sees it. llvmlite is
+imported here and nowhere else, as it takes longer than all the rest.
+"""
+
+from functools import cache
+from importlib import resources
+
+from faultin.errors import FaultinError
+
+
+def core_bitcode(arch: str) -> bytes:
+    """The C core as LLVM bitcode, as compiled when the package was built."""
+    name = f"core.{arch}.bc"
+    try:
+        return resources.files("faultin").joinpath("_built", name).read_bytes()
+    except FileNotFoundError:
+        raise FaultinError(
+            f"the BPF core {name} is not in this installation",
+            "it is compiled when the package is built",
+            "install faultin again, with pip, for this architecture",
+        ) from None
+
+
+@cache
+def _llvm():
+    from llvmlite import binding
+
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    machine = binding.Target.from_triple("bpfel").create_target_machine(cpu="v3", opt=2)
+    return binding, machine
+
+
+def link(bitcode: bytes, query_ir: str) -> bytes:
+    """The BPF object (ELF) of the core with the query's IR in it."""
+    binding, machine = _llvm()
+    module = binding.parse_bitcode(bitcode)
+    query = binding.parse_assembly(f'target triple = "{module.triple}"\n{query_ir}')
+    query.data_layout = module.data_layout
+    module.link_in(query)
+    module.verify()
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan: what the BPF core does for each syscall, as the table says it.
+
+In: the syscall table and the syscalls that are traced. Out: Plans, whose
+operations decode reads again, and their bytes as bpf/wire.h lays them out.
+A plan's index is the syscall's number, or for a variant one beyond them all.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from struct import Struct
+
+from faultin.syscalls.sizes import size_of
+from faultin.syscalls.table import Argument, Direction, Syscall, Table, Term, Unit, When
+
+NUMBERS = 512  # syscall numbers that the tables know
+
+_PLAN = Struct("<HBBHHHHBBHII")
+_OP = Struct("<BBBBB3xHHHHI")
+_VARIANT = Struct("<II")
+
+
+class OpKind(IntEnum):
+    MEMORY = 1
+    STRING = 2
+    STRINGS = 3
+    IOVEC = 4
+    MSGHDR = 5
+    MMSGHDR = 6
+    IOCTL = 7
+
+
+class OpFlag(IntFlag):
+    OUT = 1
+    CAPPED = 2
+    COUNTED = 4
+    EXEC_PATH = 8
+    EXEC_ARGV = 16
+    EXEC_ENVP = 32
+
+
+class PlanFlag(IntFlag):
+    TRACED = 1
+    NORETURN = 2
+    EXEC = 4
+
+
+_KINDS = {
+    "path": OpKind.STRING,
+    "string": OpKind.STRING,
+    "strings": OpKind.STRINGS,
+    "iovec": OpKind.IOVEC,
+    "msghdr": OpKind.MSGHDR,
+    "mmsghdr": OpKind.MMSGHDR,
+    "ioctl": OpKind.IOCTL,
+}
+_TERMS = {"const": 1, "arg": 2, "ret": 3, "deref": 4, "self": 5, "bits": 6, "pages": 7, "nodes": 8}
+_NORETURN = {"exit", "exit_group"}
+_EXEC = {"execve", "execveat"}
+_EXEC_FLAGS = {
+    "filename": OpFlag.EXEC_PATH,
+    "argv": OpFlag.EXEC_ARGV,
+    "envp": OpFlag.EXEC_ENVP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One capture: of what argument `position` points at."""
+
+    kind: OpKind
+    position: int
+    flags: OpFlag
+    terms: tuple[Term, ...]
+    size: int
+
+    @property
+    def is_output(self) -> bool:
+        return bool(self.flags & OpFlag.OUT)
+
+    @property
+    def capped(self) -> bool:
+        return bool(self.flags & OpFlag.CAPPED)
+
+    @property
+    def counted(self) -> bool:
+        return bool(self.flags & OpFlag.COUNTED) or not self.terms
+
+    def pack(self) -> bytes:
+        terms = [(_TERMS[term.kind], term.value, term.plus) for term in self.terms]
+        (kind, value, plus), (kind2, value2, plus2) = [*terms, (0, 0, 0), (0, 0, 0)][:2]
+        return _OP.pack(
+            self.kind, self.position, self.flags, kind, kind2, value, value2, plus, plus2, self.size
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is captured for a syscall or one of its variants; inputs come first."""
+
+    syscall: Syscall
+    arguments: tuple[Argument, ...]
+    ops: tuple[Op, ...]
+    first: int
+    on_failure: int
+    on_zero: int
+    on_positive: int
+    overwritten: int
+
+    @property
+    def inputs(self) -> int:
+        return sum(not op.is_output for op in self.ops)
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """All plans by index, and which syscalls are traced."""
+
+    plans: dict[int, Plan]
+    traced: frozenset[int]
+    images: dict[str, bytes]
+    counts: dict[str, int]
+
+
+def _ops_of(position: int, argument: Argument, extra: OpFlag) -> list[tuple[Op, Argument]]:
+    """The capture of one argument at entry, and that at exit."""
+    kind = _KINDS.get(argument.kind, OpKind.MEMORY)
+    size = 0 if kind in (OpKind.STRING, OpKind.STRINGS, OpKind.IOCTL) else size_of(argument.kind)
+    flags = extra
+    if argument.kind == "bytes":
+        flags |= OpFlag.CAPPED
+    if argument.unit is not Unit.BYTES:
+        flags |= OpFlag.COUNTED
+    base = Op(kind, position, flags, argument.terms, size)
+    out = Op(kind, position, flags | OpFlag.OUT, argument.terms, size)
+    if kind is OpKind.IOCTL:
+        return [(base, argument), (out, argument)]
+    return {
+        Direction.IN: [(base, argument)],
+        Direction.OUT: [(out, argument)],
+        Direction.INOUT: [(base, argument), (out, argument)],
+        Direction.KEPT: [(base, argument), (out, argument)],
+    }[argument.direction]
+
+
+def _plan(syscall: Syscall, arguments: tuple[Argument, ...], first: int) -> Plan:
+    found = []
+    for position, argument in enumerate(arguments):
+        if argument.is_pointer or argument.kind == "ioctl":
+            extra = _EXEC_FLAGS.get(argument.name, OpFlag(0)) if syscall.name in _EXEC else OpFlag(0)
+            found += _ops_of(position, argument, extra)
+    found.sort(key=lambda pair: pair[0].is_output)
+    failure = zero = positive = overwritten = 0
+    for bit, (op, argument) in enumerate(found):
+        if op.is_output:
+            failure |= (argument.when in (When.FAILURE, When.ALWAYS)) << bit
+            zero |= (argument.when in (When.SUCCESS, When.ALWAYS)) << bit
+            positive |= (argument.when is not When.FAILURE) << bit
+        else:
+            overwritten |= (argument.direction is Direction.INOUT) << bit
+    ops = tuple(op for op, _ in found)
+    return Plan(syscall, arguments, ops, first, failure, zero, positive, overwritten)
+
+
+def plan(table: Table, traced: frozenset[int]) -> Plans:
+    """The plans of the traced syscalls; the others are in the image, but do nothing."""
+    plans: dict[int, Plan] = {}
+    rows, extra_rows, ops, variants = {}, [], [], []
+
+    def add(syscall: Syscall, arguments: tuple[Argument, ...]) -> Plan:
+        made = _plan(syscall, arguments, len(ops))
+        ops.extend(made.ops)
+        return made
+
+    for number in sorted(traced):
+        syscall = table.by_number(number)
+        plans[number] = add(syscall, syscall.arguments)
+        first = len(variants)
+        found: list[tuple[int, int]] = []
+        for variant in syscall.variants:
+            index = NUMBERS + len(extra_rows)
+            plans[index] = add(syscall, variant.arguments)
+            extra_rows.append(_pack(plans[index], PlanFlag.TRACED, 0, 0, 0, 0))
+            found += [(value, index) for value in variant.values]
+        variants += sorted(found)
+        selector, mask = _selector(syscall)
+        flags = PlanFlag.TRACED
+        if syscall.name in _NORETURN:
+            flags |= PlanFlag.NORETURN
+        if syscall.name in _EXEC:
+            flags |= PlanFlag.EXEC
+        rows[number] = _pack(plans[number], flags, selector, len(variants) - first, first, mask)
+    for name in _EXEC:  # the command begins with one, traced or not
+        number = table.by_name(name).nr
+        if number not in rows:
+            rows[number] = _PLAN.pack(0, 0, 0, 0, 0, 0, 0, PlanFlag.EXEC, 0, 0, 0, 0)
+    empty = bytes(_PLAN.size)
+    images = {
+        "plans": b"".join([*(rows.get(number, empty) for number in range(NUMBERS)), *extra_rows]),
+        "ops": b"".join(op.pack() for op in ops) or bytes(_OP.size),
+        "variants": b"".join(_VARIANT.pack(*variant) for variant in variants) or bytes(_VARIANT.size),
+    }
+    counts = {
+        "plans": NUMBERS + len(extra_rows),
+        "ops": max(1, len(ops)),
+        "variants": max(1, len(variants)),
+    }
+    return Plans(plans, traced, images, counts)
+
+
+def _selector(syscall: Syscall) -> tuple[int, int]:
+    """The argument that picks a variant, and its mask: one of each a syscall."""
+    if not syscall.variants:
+        return 0, 0
+    return syscall.variants[0].selector, syscall.variants[0].mask
+
+
+def _pack(made: Plan, flags: int, selector: int, count: int, first: int, mask: int) -> bytes:
+    return _PLAN.pack(
+        made.first, made.inputs, len(made.ops),
+        made.on_failure, made.on_zero, made.on_positive, made.overwritten,
+        flags, selector, count, first, mask,
+    )  # fmt: skip

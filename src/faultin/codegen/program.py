@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Program: the LLVM IR that completes the C core for one trace.
+
+In: Plans and Options. Out: IR text for link(). It holds constants only, and the
+query's function; the C core has all the logic.
+"""
+
+from dataclasses import dataclass
+from struct import pack
+
+from faultin.codegen.plan import Plans
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a trace fixes in its program. Sizes in bytes.
+
+    task_work: the generation of its kfuncs (kernel/features.py), 0 to do without,
+    None for what the kernel has. retry_at_exit: False reads at entry only, as other
+    tracers do, and loses what is cold; it is there to compare with.
+    """
+
+    max_bytes: int = 4096
+    ring_bytes: int = 32 << 20
+    retry_at_exit: bool = True
+    task_work: int | None = None
+
+
+def _constant(name: str, data: bytes) -> str:
+    text = "".join(f"\\{byte:02x}" for byte in data)
+    return f'@faultin_{name} = constant [{len(data)} x i8] c"{text}", align 8\n'
+
+
+def program_ir(plans: Plans, options: Options) -> str:
+    """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
+    counts = plans.counts
+    config = pack(
+        "<7I",
+        options.max_bytes,
+        counts["plans"],
+        counts["ops"],
+        counts["variants"],
+        options.ring_bytes // 8,
+        options.retry_at_exit,
+        options.task_work or 0,
+    )
+    constants = "".join(_constant(name, data) for name, data in plans.images.items())
+    keep = "define i32 @faultin_keep(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
+    return constants + _constant("config", config) + keep

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls: a record becomes an event.
+
+In: Record, and the Plans that captured it. Out: Event. One decoder is made for
+each plan when the first of its records comes, so that per event only what
+differs is looked at.
+"""
+
+from typing import Any, Callable
+
+from faultin.codegen.plan import Plan, Plans
+from faultin.decode.captured import Context, assembler
+from faultin.decode.kinds import value_decoder
+from faultin.decode.signals import siginfo_event
+from faultin.drain.wire import HOW_WORDS, Piece, Record, RecordFlag, RecordType
+from faultin.errno_names import errno_name
+from faultin.event import Event, EventKind
+from faultin.values import Missing
+
+_KINDS = {
+    RecordType.CALL: EventKind.CALL,
+    RecordType.NORETURN: EventKind.NORETURN,
+    RecordType.BLOCKED: EventKind.BLOCKED,
+}
+_ERRNO_MAX = 4095
+Fill = Callable[[Record, Plan], list[Piece]]
+
+
+class PlanDecoder:
+    """Decodes the arguments of one plan's records."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.name = plan.syscall.name
+        self.fds = tuple(a.name for a in plan.arguments if a.kind in ("fd", "dirfd") and not a.is_pointer)
+        self._registers = [
+            (argument.name, index, value_decoder(argument.kind))
+            for index, argument in enumerate(plan.arguments)
+            if not argument.is_pointer and not any(op.position == index for op in plan.ops)
+        ]
+        self._ops = [
+            (bit, plan.first + bit, op, plan.arguments[op.position], assembler(op, plan.arguments[op.position]))
+            for bit, op in enumerate(plan.ops)
+        ]
+        self._names = [argument.name for argument in plan.arguments]
+
+    def arguments(self, record: Record, pieces: list[Piece], context: Context) -> tuple[dict, dict, dict]:
+        """(args, capture, out) of a call."""
+        registers = record.arguments
+        values: dict[str, Any] = {name: decode(registers[i]) for name, i, decode in self._registers}
+        if not self._ops:
+            return values, {}, {}
+        capture: dict[str, str] = {}
+        out: dict[str, Any] = {}
+        grouped: dict[int, list[Piece]] = {}
+        for piece in pieces:
+            grouped.setdefault(piece.op, []).append(piece)
+        for bit, number, op, argument, assemble in self._ops:
+            name = argument.name
+            found = grouped.get(number)
+            if not registers[op.position]:
+                values[name], capture[name] = None, "null"
+                continue
+            if found is None:
+                if name not in capture:
+                    values[name], capture[name] = Missing("unset"), "unset"
+                continue
+            value, word = assemble(found, context)
+            if capture.get(name, "unset") == "unset":
+                values[name], capture[name] = value, word
+            else:
+                out[name] = value
+        return {name: values[name] for name in self._names}, capture, out
+
+
+class Decoder:
+    """Decodes the records of one trace; `offset` turns CLOCK_MONOTONIC into ns since the epoch."""
+
+    def __init__(self, plans: Plans, offset: int, fill: Fill | None = None) -> None:
+        self._plans = plans
+        self._offset = offset
+        self._decoders: dict[int, PlanDecoder] = {}
+        self._errnos: dict[int, str | None] = {}
+        self._comms: dict[bytes, str] = {}
+        self._fill = fill
+
+    def _comm(self, raw: bytes) -> str:
+        name = self._comms.get(raw)
+        if name is None:
+            name = raw.split(b"\0", 1)[0].decode(errors="backslashreplace")
+            self._comms[raw] = name
+        return name
+
+    def _decoder(self, index: int) -> PlanDecoder:
+        decoder = self._decoders.get(index)
+        if decoder is None:
+            decoder = self._decoders[index] = PlanDecoder(self._plans.plans[index])
+        return decoder
+
+    def event(self, record: Record) -> Event:
+        """The event of a whole record (Assembler.whole)."""
+        if record.type == RecordType.SIGNAL:
+            return siginfo_event(record, record.ts + self._offset, self._comm(record.comm))
+        if record.type == RecordType.EXIT:
+            ts, comm = record.ts + self._offset, self._comm(record.comm)
+            return Event(EventKind.EXIT, ts, record.pid, record.tid, comm, "exit", ret=record.ret)
+        return self._call(record)
+
+    def _call(self, record: Record) -> Event:
+        decoder = self._decoder(record.plan)
+        pieces = list(record.pieces())
+        flags = record.flags
+        if record.missed and self._fill and not flags & (RecordFlag.SETTLED | RecordFlag.EXECED):
+            pieces += self._fill(record, decoder.plan)
+        context = self._context(record, decoder, pieces)
+        args, capture, out = decoder.arguments(record, pieces, context)
+        kind = _KINDS[record.type]
+        event = Event(
+            kind, record.ts + self._offset, record.pid, record.tid, self._comm(record.comm),
+            decoder.name, args, capture=capture, out=out, fds=decoder.fds,
+        )  # fmt: skip
+        if kind is EventKind.CALL:
+            event.ret, event.latency = record.ret, record.latency
+            if -_ERRNO_MAX <= record.ret < 0:
+                event.errno = self._errno(record.ret)
+        return event
+
+    def _errno(self, ret: int) -> str | None:
+        if ret not in self._errnos:
+            self._errnos[ret] = errno_name(-ret)
+        return self._errnos[ret]
+
+    def _context(self, record: Record, decoder: PlanDecoder, pieces: list[Piece]) -> Context:
+        settled = record.flags & RecordFlag.SETTLED and not record.flags & RecordFlag.EXECED
+        script = None
+        if record.flags & RecordFlag.SCRIPT:
+            path = next((p for p in pieces if p.op == decoder.plan.first and p.data), None)
+            script = path.data.rstrip(b"\0").decode(errors="replace") if path else None
+        ret = record.ret if record.type == RecordType.CALL else 0
+        return Context("fault" if settled else "gone", ret, script)
+
+
+__all__ = ["Decoder", "PlanDecoder", "HOW_WORDS"]

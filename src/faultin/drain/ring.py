@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drain: a thread that empties the ring buffer as fast as it fills.
+
+In: a ring buffer map. Out: chunks of whole records, in order. It only copies,
+in native code and without Python's lock; decoding happens elsewhere, so that a
+slow sink costs memory (up to `backlog` bytes) before it costs events.
+"""
+
+import ctypes
+import os
+import queue
+import threading
+from functools import cache
+from importlib import resources
+
+from faultin.errors import FaultinError
+
+_ROOM = 4 << 20
+_PATIENCE_MS = 20
+
+
+@cache
+def native() -> ctypes.CDLL:
+    """The native helpers that were compiled when the package was built."""
+    path = resources.files("faultin").joinpath("_built", "libfaultin.so")
+    try:
+        lib = ctypes.CDLL(str(path), use_errno=True)
+    except OSError as error:
+        raise FaultinError(
+            "faultin's native library cannot be loaded", str(error), "install faultin again with pip"
+        ) from None
+    lib.faultin_ring_open.restype = ctypes.c_void_p
+    lib.faultin_ring_open.argtypes = [ctypes.c_int, ctypes.c_uint64]
+    lib.faultin_ring_drain.restype = ctypes.c_int64
+    lib.faultin_ring_drain.argtypes = [
+        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int,
+    ]  # fmt: skip
+    lib.faultin_ring_close.restype = None
+    lib.faultin_ring_close.argtypes = [ctypes.c_void_p]
+    return lib
+
+
+class Ring:
+    """The consumer of one ring buffer map of `size` bytes."""
+
+    def __init__(self, map_fd: int, size: int, backlog: int = 1 << 30) -> None:
+        self._native = native()
+        self._ring = self._native.faultin_ring_open(map_fd, size)
+        if not self._ring:
+            raise FaultinError("the ring buffer cannot be mapped", os.strerror(ctypes.get_errno()))
+        self._room = (ctypes.c_char * _ROOM)()
+        self._view = memoryview(self._room).cast("B")
+        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._backlog = backlog
+        self._waiting = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="faultin-drain", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _drain(self, patience: int) -> bytes:
+        size = self._native.faultin_ring_drain(self._ring, self._room, _ROOM, patience)
+        return bytes(self._view[:size]) if size > 0 else b""
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if self._waiting > self._backlog:
+                self._stopping.wait(_PATIENCE_MS / 1000)
+                continue
+            if chunk := self._drain(_PATIENCE_MS):
+                self._waiting += len(chunk)
+                self._chunks.put(chunk)
+
+    def take(self, seconds: float) -> bytes:
+        """The next chunk of records; empty if none came in that time."""
+        try:
+            chunk = self._chunks.get(timeout=seconds)
+        except queue.Empty:
+            return b""
+        self._waiting -= len(chunk)
+        return chunk
+
+    def finish(self) -> list[bytes]:
+        """Stops the thread; gives all that is left, the last records included."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        rest = []
+        while not self._chunks.empty():
+            rest.append(self._chunks.get())
+        while chunk := self._drain(0):
+            rest.append(chunk)
+        return rest
+
+    def close(self) -> None:
+        self._native.faultin_ring_close(self._ring)
+        self._ring = None

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drain: the wire format of bpf/wire.h, as Python reads it.
+
+In: bytes of the ring buffer. Out: Record. Sizes, offsets and numbers are the C
+header's; tests/unit/test_wire.py compiles the header and compares.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, IntFlag
+from struct import Struct
+from typing import Iterator
+
+PIECE_MAX = 4096
+RANGE_MAX = 1024 * 1024
+IOV_MAX = 1024
+STRINGS_MAX = 4096
+OPS_MAX = 12
+
+HEAD = Struct("<HHHHIIQQq6Q16sIHH")
+PIECE = Struct("<QHBBHHII")
+RING_HEADER = 8
+
+
+class RecordType(IntEnum):
+    CALL = 1
+    NORETURN = 2
+    BLOCKED = 3
+    PART = 4
+    SIGNAL = 5
+    EXIT = 6
+
+
+class RecordFlag(IntFlag):
+    COMPAT = 1
+    EXECED = 2
+    SCRIPT = 4
+    SPILLED = 8
+    PART_LOST = 16
+    LATE = 32
+    SETTLED = 64
+
+
+class How(IntEnum):
+    MISSED = 0
+    ENTRY = 1
+    EXIT = 2
+    DEFERRED = 3
+    REMOTE = 4
+    EXEC = 5
+
+
+class Phase(IntEnum):
+    IDLE = 0
+    ARMED = 1
+    ATTACHED = 2
+    CALL = 3
+    WORK = 4
+
+
+HOW_WORDS = {how.value: how.name.lower() for how in How}
+
+
+class Role(IntEnum):
+    DATA = 0
+    ITEM = 1
+    ARRAY = 2
+    END = 3
+    HEADER = 4
+    NAME = 5
+    CONTROL = 6
+    BLOCK = 7
+    LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of user memory: `data` of the `want` bytes at `address`."""
+
+    address: int
+    op: int
+    role: int
+    how: int
+    index: int
+    outer: int
+    want: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class Record:
+    """One record; `ts` in CLOCK_MONOTONIC ns, `latency` in ns, `arguments` as registers."""
+
+    type: int
+    flags: int
+    plan: int
+    nr: int
+    pid: int
+    tid: int
+    ts: int
+    latency: int
+    ret: int
+    arguments: tuple[int, ...]
+    comm: bytes
+    seq: int
+    missed: int
+    gone: int
+    body: bytes
+
+    def pieces(self) -> Iterator[Piece]:
+        """The captured ranges, in the order in which they were read."""
+        body, at, unpack = self.body, 0, PIECE.unpack_from
+        end = len(body) - PIECE.size
+        while at <= end:
+            address, op, role, how, index, outer, want, length = unpack(body, at)
+            at += PIECE.size
+            yield Piece(address, op, role, how, index, outer, want, body[at : at + length])
+            at += (length + 7) & ~7
+
+
+def records(chunk: bytes) -> Iterator[Record]:
+    """The records of a chunk as the native drain copies it: whole ring entries."""
+    at, end, head = 0, len(chunk), HEAD.size
+    unpack = HEAD.unpack_from
+    while at < end:
+        length = int.from_bytes(chunk[at : at + 4], "little") & 0x3FFFFFFF
+        at += RING_HEADER
+        f = unpack(chunk, at)
+        yield Record(*f[:9], f[9:15], f[15], f[16], f[17], f[18], chunk[at + head : at + length])
+        at += (length + 7) & ~7
+
+
+class Assembler:
+    """Puts records whose pieces were sent ahead in parts together again."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, tuple[int, list[bytes]]] = {}
+
+    def whole(self, record: Record) -> Record | None:
+        """The record with all its parts, or None while more is to come."""
+        if record.type == RecordType.PART:
+            seq, parts = self._parts.get(record.tid, (record.seq, []))
+            if seq != record.seq:
+                parts = []
+            parts.append(record.body)
+            self._parts[record.tid] = record.seq, parts
+            return None
+        if not record.flags & RecordFlag.SPILLED:
+            return record
+        seq, parts = self._parts.get(record.tid, (record.seq, []))
+        if record.type != RecordType.BLOCKED:
+            self._parts.pop(record.tid, None)
+        if seq != record.seq:
+            parts = []
+        return replace(record, body=b"".join([*parts, record.body]))

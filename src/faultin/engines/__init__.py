@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines: how the capture gets at user memory. One protocol, one module each."""

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The protocol of an engine: how session attaches, follows and lets go."""
+
+from typing import Protocol
+
+
+class Engine(Protocol):
+    """Attached probes and the ring buffer they fill, until close()."""
+
+    name: str
+    strategy: str
+
+    @property
+    def ring_fd(self) -> int:
+        """The ring buffer map that the records come through."""
+
+    def attach(self) -> None:
+        """Probes are on; nothing is traced yet."""
+
+    def arm(self, pid: int) -> None:
+        """Trace this process from its next execve on, and all its children."""
+
+    def follow(self, pid: int) -> None:
+        """Trace all threads of a running process, and their children."""
+
+    def live(self) -> int:
+        """How many traced tasks have not ended."""
+
+    def report_blocked(self, before: int) -> None:
+        """Send a record of every call that began before this time (CLOCK_MONOTONIC ns)."""
+
+    def report_unfinished(self) -> None:
+        """At the end: send a record of every call that has not returned."""
+
+    def detach(self) -> None:
+        """No new records from here on; what is in the ring buffer can still be read."""
+
+    def lost(self) -> dict[str, int]:
+        """How many records were lost, by cause."""
+
+    def close(self) -> None:
+        """Everything of it leaves the kernel."""

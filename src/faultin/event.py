@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Event: what decode gives to the sinks."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class EventKind(Enum):
+    CALL = "call"        # a system call that returned
+    NORETURN = "noreturn"  # one that never did: exit, or its task was killed
+    BLOCKED = "blocked"  # one that still runs; its CALL will follow
+    SIGNAL = "signal"    # a signal delivered; `syscall` is its name
+    EXIT = "exit"        # a task ended; `ret` is its wait status
+
+
+@dataclass(slots=True)
+class Event:
+    """One thing that a task did.
+
+    ts: ns since the epoch, at entry; latency: ns, None without a return; ret: as
+    the kernel returned it, None without one; args: kernel argument name to value
+    (faultin.values); out: for arguments that are read and written, what the kernel
+    left there; capture: for each pointer argument, how it was obtained or why not.
+    """
+
+    kind: EventKind
+    ts: int
+    pid: int
+    tid: int
+    comm: str
+    syscall: str
+    args: dict[str, Any] = field(default_factory=dict)
+    ret: int | None = None
+    errno: str | None = None
+    latency: int | None = None
+    capture: dict[str, str] = field(default_factory=dict)
+    out: dict[str, Any] = field(default_factory=dict)
+    fds: tuple[str, ...] = ()  # names of the arguments that are file descriptors
+    paths: dict[str, Any] = field(default_factory=dict)  # what those descriptors are open on
+    ret_path: Any = None
+    note: str = ""  # of an exit by a signal: its name
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a trace was: `lost` counts by cause, and says nothing of causes without loss."""
+
+    events: int
+    lost: dict[str, int]
+    engine: str
+    strategy: str

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Launch: the command, started but held back until the probes are on.
+
+The child is forked early, while this process is small and has one thread, and
+waits on a pipe. It runs with this process's terminal, signals as it found them,
+and the rights of the user who called sudo.
+"""
+
+import errno
+import os
+import pwd
+import signal
+import stat
+from dataclasses import dataclass
+
+from faultin.errors import CommandError, UsageError
+
+NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as a shell has it
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The user that the command runs as."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    name: str
+
+
+def identity(user: str | None) -> Identity | None:
+    """The named user, or else who called sudo; None to stay who we are."""
+    try:
+        if user is not None:
+            entry = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+        elif os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+            entry = pwd.getpwuid(int(os.environ["SUDO_UID"]))
+        else:
+            return None
+    except KeyError:
+        raise UsageError(f"there is no user {user or os.environ['SUDO_UID']}") from None
+    if entry.pw_uid == os.geteuid():
+        return None
+    groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    return Identity(entry.pw_uid, entry.pw_gid, groups, entry.pw_name)
+
+
+def find(command: str, path: str) -> str:
+    """The file that a shell would run; CommandError with 126 or 127 otherwise."""
+    if "/" in command:
+        return _check(command, command)
+    denied = None
+    for folder in path.split(os.pathsep):
+        candidate = os.path.join(folder or ".", command)
+        try:
+            return _check(candidate, command)
+        except CommandError as error:
+            if error.status == NOT_EXECUTABLE and denied is None:
+                denied = error
+    raise denied or CommandError(f"{command}: command not found", "it is not in PATH", NOT_FOUND)
+
+
+def _check(candidate: str, command: str) -> str:
+    try:
+        mode = os.stat(candidate).st_mode
+    except FileNotFoundError:
+        raise CommandError(command, "no such file", NOT_FOUND) from None
+    except OSError as error:
+        raise CommandError(command, error.strerror or str(error), NOT_EXECUTABLE) from None
+    if stat.S_ISDIR(mode):
+        raise CommandError(command, "it is a directory", NOT_EXECUTABLE)
+    if not os.access(candidate, os.X_OK):
+        raise CommandError(command, "it is not executable", NOT_EXECUTABLE, "chmod +x makes it so")
+    return candidate
+
+
+class Command:
+    """A command held back before its execve, by pid."""
+
+    def __init__(self, argv: list[str], user: str | None = None) -> None:
+        self.argv = argv
+        self._path = find(argv[0], os.environ.get("PATH", os.defpath))
+        who = identity(user)
+        gate, self._gate = os.pipe()
+        self._failure, failure = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._gate)
+            os.close(self._failure)
+            self._run(gate, failure, who)
+        os.close(gate)
+        os.close(failure)
+        self.status: int | None = None
+
+    def _run(self, gate: int, failure: int, who: Identity | None) -> None:
+        """The child. It must not return."""
+        try:
+            if who:
+                os.setgroups(who.groups)
+                os.setgid(who.gid)
+                os.setuid(who.uid)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            if os.read(gate, 1) == b"":
+                os._exit(0)
+            os.execve(self._path, self.argv, os.environ)
+        except OSError as error:
+            os.write(failure, str(error.errno).encode())
+        finally:
+            os._exit(NOT_EXECUTABLE)
+
+    def release(self) -> None:
+        """Lets the command run. CommandError when the kernel will not have it."""
+        os.write(self._gate, b"!")
+        os.close(self._gate)
+        reason = os.read(self._failure, 16)
+        os.close(self._failure)
+        if reason:
+            os.waitpid(self.pid, 0)
+            number = int(reason)
+            status = NOT_FOUND if number == errno.ENOENT else NOT_EXECUTABLE
+            raise CommandError(self.argv[0], os.strerror(number), status)
+
+    def cancel(self) -> None:
+        """The command never runs."""
+        os.close(self._gate)
+        os.close(self._failure)
+        os.waitpid(self.pid, 0)
+
+    def poll(self) -> int | None:
+        """The wait status once the command has ended, without waiting."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = status
+        return self.status
+
+    def wait(self) -> int:
+        """Waits for the command; its wait status."""
+        if self.status is None:
+            self.status = os.waitpid(self.pid, 0)[1]
+        return self.status
+
+
+def take_status(status: int) -> int:
+    """Ends like the command: its exit status, or its signal (128 + n if we survive it)."""
+    if not os.WIFSIGNALED(status):
+        return os.waitstatus_to_exitcode(status)
+    number = os.WTERMSIG(status)
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    return 128 + number

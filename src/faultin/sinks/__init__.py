@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sinks: from events to text and JSON Lines. They never read the tables."""

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Output: where a sink's bytes go: a file, or a stream that is open already.
+
+In: bytes. Out: nothing. A write that fails is an OutputError that says what was
+kept; a reader that went away is BrokenOutput, so that the trace can end quietly.
+"""
+
+import os
+from typing import BinaryIO
+
+from faultin.errors import OutputError
+
+
+class BrokenOutput(OutputError):
+    """The reader of a pipe has gone: 128 + SIGPIPE, as a shell has it."""
+
+    status = 141
+
+
+class Output:
+    """A destination by descriptor; `name` is what errors call it."""
+
+    def __init__(self, stream: BinaryIO, name: str, owned: bool) -> None:
+        self._stream, self.name, self._owned = stream, name, owned
+        self._broken = False
+
+    @classmethod
+    def open(cls, path: str | None, fallback: BinaryIO) -> "Output":
+        """The file at `path`, made anew; `fallback` (stderr, stdout) when that is None."""
+        if path is None:
+            return cls(fallback, fallback.name, owned=False)
+        try:
+            return cls(open(path, "wb", buffering=1 << 16), path, owned=True)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}", error.strerror or str(error)) from None
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def write(self, data: bytes) -> None:
+        self._try(lambda: self._stream.write(data))
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def close(self) -> None:
+        """Everything written reaches the file; a terminal or pipe stays open."""
+        self._try(self._stream.close if self._owned else self._stream.flush)
+
+    def _try(self, action) -> None:
+        if self._broken:
+            return
+        try:
+            action()
+        except BrokenPipeError:
+            self._give_up()
+            raise BrokenOutput(f"{self.name}: the reader has gone") from None
+        except OSError as error:
+            self._give_up()
+            what = f"cannot write {self.name}"
+            why = error.strerror or str(error)
+            raise OutputError(what, why, "what was written until then is kept") from None
+
+    def _give_up(self) -> None:
+        """No more attempts, and none when Python closes the stream at its end."""
+        self._broken = True
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        except OSError:
+            pass
