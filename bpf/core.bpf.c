@@ -81,15 +81,30 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
 }
 
+/* Most calls of a narrow trace, and of untraced tasks, end here. rt_sigreturn has
+ * no number at exit: what is no number is not known to be unwanted. */
+static __always_inline bool is_unwanted(s64 nr)
+{
+	const struct plan *plan;
+
+	if (nr < 0)
+		return false;
+	plan = plan_at(nr);
+	return plan && !plan->flags;
+}
+
 SEC("tp_btf/sys_enter")
 int sys_enter(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *state = state_of(task);
 	struct pt_regs *regs = (void *)ctx[0];
+	struct task_state *state;
 	const struct plan *plan;
 	u64 nr = ctx[1];
 
+	if (is_unwanted(nr))
+		return 0;
+	state = state_of(task);
 	if (!state)
 		return 0;
 	if (state->phase == PHASE_WORK)
@@ -153,12 +168,15 @@ static __noinline int schedule_work(struct task_state *state __attribute__((nonn
 SEC("tp_btf/sys_exit")
 int sys_exit(u64 *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *state = state_of(task);
+	struct pt_regs *regs = (void *)ctx[0];
+	struct task_state *state;
 	struct record *record;
 	const struct plan *plan;
 	u32 bits, gone, again;
 
+	if (is_unwanted(syscall_number(regs)))
+		return 0;
+	state = state_of(bpf_get_current_task_btf());
 	if (!state || state->phase != PHASE_CALL)
 		return 0;
 	record = &state->record;

@@ -72,9 +72,9 @@ class ConstantSet:
         return "|".join(found)
 
     def _number(self, value: int) -> str:
-        if self.radix == 8:
-            return f"0{value:03o}"
-        return f"{value:#x}" if value else "0"
+        if not value:
+            return "0"
+        return f"0{value:03o}" if self.radix == 8 else f"{value:#x}"
 
 
 def value_of(set_name: str, constant: str) -> int:
@@ -112,7 +112,7 @@ def _parse(text: str) -> ConstantSet:
     radix = 8 if "octal" in options else 16 if is_flags or "hex" in options else 10
     values: dict[str, int] = {}
     parts: list[Part] = [] if is_flags else [Part((1 << bits) - 1, {})]
-    for words in map(str.split, lines):
+    for words in _joined(lines):
         mask = _field_mask(words)
         pairs = _pairs(words[2:] if mask else words, (1 << bits) - 1)
         values.update(pairs)
@@ -123,6 +123,17 @@ def _parse(text: str) -> ConstantSet:
         else:
             parts[0].names.update(_first_names(pairs, parts[0].names))
     return ConstantSet(name, is_flags, bits, radix, tuple(parts), values)
+
+
+def _joined(lines: list[str]) -> list[list[str]]:
+    """The words of each line, with those of the lines that continue it."""
+    found: list[list[str]] = []
+    for line in lines:
+        if line.startswith("    "):
+            found[-1] += line.split()
+        else:
+            found.append(line.split())
+    return found
 
 
 def _field_mask(words: list[str]) -> int:
