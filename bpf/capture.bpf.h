@@ -35,7 +35,10 @@ struct user_msghdr {
 	u64 control;
 	u64 controllen;
 	u32 flags;
-	u32 len; /* of mmsghdr: bytes of this message */
+	u32 pad2;
+	/* of mmsghdr only: bytes of this message */
+	u32 len;
+	u32 pad3;
 };
 
 /* Loops run through bpf_loop, whose callback gets one pointer. */

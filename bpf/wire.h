@@ -157,7 +157,10 @@ struct plan {
 	u16 on_failure;
 	u16 on_zero;
 	u16 on_positive;
-	u16 overwritten;   /* ... and inputs that are no more once it has succeeded */
+	/* ... and inputs that are no more once it has succeeded, or failed */
+	u16 overwritten;
+	u16 overwritten_on_failure;
+	u16 pad;
 	u8 flags;
 	u8 selector;       /* argument that picks a variant */
 	u16 variants;      /* number of them, by rising value */

@@ -44,7 +44,7 @@ pytestmark = [
 def argument_names(text: str) -> list[str]:
     """The arguments of a format file. Newer kernels append __NAME_val: what a pointer leads to."""
     found = [(name, int(offset)) for name, offset in _FIELD.findall(text)]
-    return [name for name, at in found if at >= _COMMON and not name.endswith("_val")]
+    return [name for name, at in found if at >= _COMMON and not name.startswith("__")]
 
 
 def events() -> list[str]:

@@ -15,7 +15,7 @@ from faultin.syscalls.table import Argument, Direction, Syscall, Table, Term, Un
 
 NUMBERS = 512  # syscall numbers that the tables know
 
-_PLAN = Struct("<HBBHHHHBBHII")
+_PLAN = Struct("<HBBHHHHH2xBBHII")
 _OP = Struct("<BBBBB3xHHHHI")
 _VARIANT = Struct("<II")
 
@@ -106,6 +106,7 @@ class Plan:
     on_zero: int
     on_positive: int
     overwritten: int
+    overwritten_on_failure: int
 
     @property
     def inputs(self) -> int:
@@ -150,16 +151,20 @@ def _plan(syscall: Syscall, arguments: tuple[Argument, ...], first: int) -> Plan
             extra = _EXEC_FLAGS.get(argument.name, OpFlag(0)) if syscall.name in _EXEC else OpFlag(0)
             found += _ops_of(position, argument, extra)
     found.sort(key=lambda pair: pair[0].is_output)
-    failure = zero = positive = overwritten = 0
+    failure = zero = positive = gone_on_success = gone_on_failure = 0
     for bit, (op, argument) in enumerate(found):
         if op.is_output:
             failure |= (argument.when in (When.FAILURE, When.ALWAYS)) << bit
             zero |= (argument.when in (When.SUCCESS, When.ALWAYS)) << bit
             positive |= (argument.when is not When.FAILURE) << bit
         else:
-            overwritten |= (argument.direction is Direction.INOUT) << bit
+            lost = argument.direction is Direction.INOUT
+            gone_on_success |= (lost and argument.when is not When.FAILURE) << bit
+            gone_on_failure |= (lost and argument.when in (When.FAILURE, When.ALWAYS)) << bit
     ops = tuple(op for op, _ in found)
-    return Plan(syscall, arguments, ops, first, failure, zero, positive, overwritten)
+    return Plan(
+        syscall, arguments, ops, first, failure, zero, positive, gone_on_success, gone_on_failure
+    )
 
 
 def plan(table: Table, traced: frozenset[int]) -> Plans:
@@ -193,7 +198,7 @@ def plan(table: Table, traced: frozenset[int]) -> Plans:
     for name in _EXEC:  # the command begins with one, traced or not
         number = table.by_name(name).nr
         if number not in rows:
-            rows[number] = _PLAN.pack(0, 0, 0, 0, 0, 0, 0, PlanFlag.EXEC, 0, 0, 0, 0)
+            rows[number] = _PLAN.pack(*[0] * 8, PlanFlag.EXEC, 0, 0, 0, 0)
     empty = bytes(_PLAN.size)
     images = {
         "plans": b"".join([*(rows.get(number, empty) for number in range(NUMBERS)), *extra_rows]),
@@ -218,6 +223,7 @@ def _selector(syscall: Syscall) -> tuple[int, int]:
 def _pack(made: Plan, flags: int, selector: int, count: int, first: int, mask: int) -> bytes:
     return _PLAN.pack(
         made.first, made.inputs, len(made.ops),
-        made.on_failure, made.on_zero, made.on_positive, made.overwritten,
+        made.on_failure, made.on_zero, made.on_positive,
+        made.overwritten, made.overwritten_on_failure,
         flags, selector, count, first, mask,
     )  # fmt: skip

@@ -6,13 +6,15 @@ each plan when the first of its records comes, so that per event only what
 differs is looked at.
 """
 
+from dataclasses import replace
 from typing import Any, Callable
 
 from faultin.codegen.plan import Plan, Plans
 from faultin.decode.captured import Context, assembler
 from faultin.decode.kinds import value_decoder
 from faultin.decode.signals import siginfo_event
-from faultin.drain.wire import HOW_WORDS, Piece, Record, RecordFlag, RecordType
+from faultin.decode.remote import is_alive
+from faultin.drain.wire import Piece, Record, RecordFlag, RecordType
 from faultin.errno_names import errno_name
 from faultin.event import Event, EventKind
 from faultin.values import Missing
@@ -44,7 +46,9 @@ class PlanDecoder:
         ]
         self._names = [argument.name for argument in plan.arguments]
 
-    def arguments(self, record: Record, pieces: list[Piece], context: Context) -> tuple[dict, dict, dict]:
+    def arguments(
+        self, record: Record, pieces: list[Piece], context: Context
+    ) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
         """(args, capture, out) of a call."""
         registers = record.arguments
         values: dict[str, Any] = {name: decode(registers[i]) for name, i, decode in self._registers}
@@ -52,6 +56,7 @@ class PlanDecoder:
             return values, {}, {}
         capture: dict[str, str] = {}
         out: dict[str, Any] = {}
+        gone = replace(context, reason="gone")
         grouped: dict[int, list[Piece]] = {}
         for piece in pieces:
             grouped.setdefault(piece.op, []).append(piece)
@@ -65,7 +70,7 @@ class PlanDecoder:
                 if name not in capture:
                     values[name], capture[name] = Missing("unset"), "unset"
                 continue
-            value, word = assemble(found, context)
+            value, word = assemble(found, gone if record.gone >> bit & 1 else context)
             if capture.get(name, "unset") == "unset":
                 values[name], capture[name] = value, word
             else:
@@ -109,9 +114,6 @@ class Decoder:
     def _call(self, record: Record) -> Event:
         decoder = self._decoder(record.plan)
         pieces = list(record.pieces())
-        flags = record.flags
-        if record.missed and self._fill and not flags & (RecordFlag.SETTLED | RecordFlag.EXECED):
-            pieces += self._fill(record, decoder.plan)
         context = self._context(record, decoder, pieces)
         args, capture, out = decoder.arguments(record, pieces, context)
         kind = _KINDS[record.type]
@@ -131,13 +133,15 @@ class Decoder:
         return self._errnos[ret]
 
     def _context(self, record: Record, decoder: PlanDecoder, pieces: list[Piece]) -> Context:
-        settled = record.flags & RecordFlag.SETTLED and not record.flags & RecordFlag.EXECED
-        script = None
-        if record.flags & RecordFlag.SCRIPT:
-            path = next((p for p in pieces if p.op == decoder.plan.first and p.data), None)
-            script = path.data.rstrip(b"\0").decode(errors="replace") if path else None
+        """What the pieces do not tell; adds to them what can still be read from here."""
+        reason = "fault"
+        if record.missed & ~record.gone and not record.flags & RecordFlag.SETTLED:
+            if self._fill:
+                pieces += self._fill(record, decoder.plan)
+            if record.type == RecordType.NORETURN or not is_alive(record.tid):
+                reason = "gone"
         ret = record.ret if record.type == RecordType.CALL else 0
-        return Context("fault" if settled else "gone", ret, script)
-
-
-__all__ = ["Decoder", "PlanDecoder", "HOW_WORDS"]
+        if not record.flags & RecordFlag.SCRIPT:
+            return Context(reason, ret, None)
+        path = next((p for p in pieces if p.op == decoder.plan.first and p.data), None)
+        return Context(reason, ret, path.data.rstrip(b"\0").decode(errors="replace") if path else None)

@@ -7,7 +7,6 @@ operations of bpf/capture.bpf.h once more, on memory as it is now.
 """
 
 import ctypes
-import os
 from functools import cache
 from struct import Struct
 from typing import Iterator
@@ -19,7 +18,7 @@ from faultin.syscalls.table import Term
 _PAGE = 4096
 _LIMIT = 1 << 20
 _IOVEC = Struct("<QQ")
-_MSGHDR = Struct("<QI4xQQQQII")
+_MSGHDR = Struct("<QI4xQQQQI4xI4x")
 
 
 class _Vector(ctypes.Structure):
@@ -193,11 +192,20 @@ class _Capture:
             yield from self._range(control, control_length, 65536, number, Role.CONTROL, 0, outer)
 
 
+def is_alive(tid: int) -> bool:
+    """Whether this task still has memory to read."""
+    try:
+        with open(f"/proc/{tid}/statm") as statm:
+            return not statm.read().startswith("0 ")
+    except OSError:
+        return False
+
+
 def fill(record: Record, plan: Plan, max_bytes: int = 4096) -> list[Piece]:
     """The pieces of those operations that miss some and whose memory is not gone."""
     capture = _Capture(record, max_bytes)
     pieces: list[Piece] = []
-    if not os.path.exists(f"/proc/{record.tid}"):
+    if not is_alive(record.tid):
         return pieces
     for bit, op in enumerate(plan.ops):
         if record.missed & ~record.gone & 1 << bit:

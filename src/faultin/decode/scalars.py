@@ -1,130 +1,126 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scalars: what one number means.
+"""Scalars: a number becomes a value.
 
-In: a kind, and a register or some bytes. Out: int, Symbol, None for a NULL address,
-or for devices [major, minor]. Nothing here fails on any number.
+In: a kind, then numbers as registers hold them: unsigned, 64 bits, with whatever
+the program left above a narrower type. Out: values. What a number is shown as is
+remembered, up to a bound, as a program can pass any.
 """
 
-import os
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Callable
 
-from faultin.syscalls.constants import constant_set, set_names
-from faultin.values import Symbol
+from faultin.syscalls.constants import constant_set
+from faultin.values import Symbol, Value
 
-_SIGNED = {"int": 4, "long": 8, "s8": 1, "s16": 2, "s32": 4, "s64": 8, "off": 8}
-_SIGNED |= {"fd": 4, "pid": 4, "key_serial": 4}
-_UNSIGNED = {"uint": 4, "ulong": 8, "u8": 1, "u16": 2, "u32": 4, "u64": 8, "size": 8}
-_UNSIGNED |= {"uid": 4, "gid": 4}
+_REMEMBERED = 4096
 _AT_FDCWD = -100
-_MEMO_MAX = 4096
+ValueDecoder = Callable[[int], Value]
 
 
-def width(kind: str) -> int:
-    """Bytes of a scalar in memory; LookupError if the kind is none."""
-    if kind in _SIGNED:
-        return _SIGNED[kind]
-    if kind in _UNSIGNED:
-        return _UNSIGNED[kind]
-    if kind in ("addr", "hex", "dev") or kind.endswith("/8"):
-        return 8
-    if kind in ("mode", "dirfd", "signal", "wait_status") or kind in set_names():
-        return 4
-    raise LookupError(f"{kind!r} is no scalar")
+class _Symbols(dict[int, Symbol]):
+    """Number to symbol. Its __getitem__ is the decoder: a hit costs no Python call."""
+
+    def __init__(self, render: Callable[[int], str]) -> None:
+        super().__init__()
+        self._render = render
+
+    def __missing__(self, value: int) -> Symbol:
+        symbol = Symbol(self._render(value))
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[value] = symbol
+        return symbol
 
 
-def _signed(bits: int) -> Callable[[int], int]:
-    mask, sign = (1 << bits) - 1, 1 << (bits - 1)
-    return lambda value: ((value & mask) ^ sign) - sign
+def _same(value: int) -> int:
+    return value
 
 
-def _unsigned(bits: int) -> Callable[[int], int]:
+def _unsigned(bits: int) -> ValueDecoder:
     mask = (1 << bits) - 1
     return lambda value: value & mask
 
 
-def _address(value: int) -> Symbol | None:
-    value &= (1 << 64) - 1
-    return Symbol(hex(value)) if value else None
+def _signed(bits: int) -> ValueDecoder:
+    mask, sign = (1 << bits) - 1, 1 << (bits - 1)
 
-
-def _dirfd(value: int) -> Any:
-    number = _to_int(value)
-    return Symbol("AT_FDCWD") if number == _AT_FDCWD else number
-
-
-_to_int = _signed(32)
-
-
-def _owner(value: int) -> int:
-    """uid or gid: all ones is `leave as it is`."""
-    value &= 0xFFFFFFFF
-    return -1 if value == 0xFFFFFFFF else value
-
-
-def _mode(value: int) -> Symbol:
-    return Symbol(f"0{value & 0xFFFFFFFF:03o}")
-
-
-def _device(value: int) -> list[int]:
-    value &= (1 << 64) - 1
-    return [os.major(value), os.minor(value)]
-
-
-def _wait_status(value: int) -> Symbol:
-    """The macros of wait(2) that hold for a status."""
-    value &= 0xFFFFFFFF
-    if value == 0xFFFF:
-        return Symbol("WIFCONTINUED(s)")
-    low = value & 0x7F
-    if low == 0:
-        return Symbol(f"WIFEXITED(s) && WEXITSTATUS(s) == {value >> 8 & 0xFF}")
-    if value & 0xFF == 0x7F:
-        name = constant_set("signal").render(value >> 8 & 0xFF)
-        event = f" | {value >> 16:#x} << 16" if value >> 16 else ""
-        return Symbol(f"WIFSTOPPED(s) && WSTOPSIG(s) == {name}{event}")
-    core = " && WCOREDUMP(s)" if value & 0x80 else ""
-    name = constant_set("signal").render(low)
-    return Symbol(f"WIFSIGNALED(s) && WTERMSIG(s) == {name}{core}")
-
-
-_SPECIAL: dict[str, Callable[[int], Any]] = {
-    "addr": _address,
-    "dirfd": _dirfd,
-    "uid": _owner,
-    "gid": _owner,
-    "mode": _mode,
-    "dev": _device,
-    "wait_status": _wait_status,
-    "hex": lambda value: Symbol(hex(value & (1 << 64) - 1)),
-    "pages": _unsigned(64),
-    "ioctl": lambda value: Symbol(hex(value & (1 << 64) - 1)),
-}
-
-
-def _remembered(render: Callable[[int], str]) -> Callable[[int], Symbol]:
-    """Renders to Symbol, and remembers, as programs pass the same few numbers."""
-    memo: dict[int, Symbol] = {}
-
-    def decode(value: int) -> Symbol:
-        found = memo.get(value)
-        if found is None:
-            if len(memo) >= _MEMO_MAX:
-                memo.clear()
-            found = memo[value] = Symbol(render(value))
-        return found
+    def decode(value: int) -> int:
+        if 0 <= value < sign:
+            return value
+        return ((value & mask) ^ sign) - sign
 
     return decode
 
 
+_int = _signed(32)
+
+
+def _owner(value: int) -> Value:
+    """A uid or gid; all ones is -1, `leave it as it is`."""
+    value &= 0xFFFFFFFF
+    return -1 if value == 0xFFFFFFFF else value
+
+
+def _dirfd(value: int) -> Value:
+    number = _int(value)
+    return Symbol("AT_FDCWD") if number == _AT_FDCWD else number
+
+
+def _address(value: int) -> Value:
+    return Symbol(f"{value:#x}") if value else None
+
+
+def _hex(value: int) -> str:
+    return f"{value:#x}" if value else "0"
+
+
+def _mode(value: int) -> str:
+    value &= 0xFFFFFFFF
+    return f"0{value:03o}" if value else "000"
+
+
+def _device(value: int) -> Value:
+    """[major, minor]; new_decode_dev of include/linux/kdev_t.h."""
+    return [(value & 0xFFF00) >> 8, (value & 0xFF) | (value >> 12 & 0xFFF00)]
+
+
+def wait_status(value: int) -> str:
+    """The status that wait4 stores, in the words of the C library's macros."""
+    value &= 0xFFFFFFFF
+    ended_by, code = value & 0x7F, value >> 8 & 0xFF
+    signals = constant_set("signal")
+    if value == 0xFFFF:
+        return "WIFCONTINUED(s)"
+    if ended_by == 0:
+        return f"WIFEXITED(s) && WEXITSTATUS(s) == {code}"
+    if ended_by == 0x7F:
+        return f"WIFSTOPPED(s) && WSTOPSIG(s) == {signals.render(code)}"
+    core = " && WCOREDUMP(s)" if value & 0x80 else ""
+    return f"WIFSIGNALED(s) && WTERMSIG(s) == {signals.render(ended_by)}{core}"
+
+
+_DECODERS: dict[str, ValueDecoder] = {
+    **dict.fromkeys(["int", "s32", "fd", "pid"], _int),
+    **dict.fromkeys(["uint", "u32"], _unsigned(32)),
+    **dict.fromkeys(["uid", "gid"], _owner),
+    **dict.fromkeys(["ulong", "u64", "size"], _same),
+    **dict.fromkeys(["long", "s64", "off"], _signed(64)),
+    "s8": _signed(8),
+    "u8": _unsigned(8),
+    "s16": _signed(16),
+    "u16": _unsigned(16),
+    "dirfd": _dirfd,
+    "dev": _device,
+    **dict.fromkeys(["addr", "ioctl"], _address),
+    "hex": _Symbols(_hex).__getitem__,
+    "mode": _Symbols(_mode).__getitem__,
+    "wait_status": _Symbols(wait_status).__getitem__,
+}
+
+
 @cache
-def value_decoder(kind: str) -> Callable[[int], Any]:
-    """From a 64-bit register to a value; LookupError for a kind that nothing defines."""
-    kind = kind.removesuffix("/8")
-    if kind in _SPECIAL:
-        return _SPECIAL[kind]
-    if kind in _SIGNED:
-        return _signed(8 * _SIGNED[kind])
-    if kind in _UNSIGNED:
-        return _unsigned(8 * _UNSIGNED[kind])
-    return _remembered(constant_set(kind).render)
+def value_decoder(kind: str) -> ValueDecoder:
+    """What turns a register into a value of `kind`; LookupError for a kind of memory only."""
+    if kind in _DECODERS:
+        return _DECODERS[kind]
+    return _Symbols(constant_set(kind.removesuffix("/8")).render).__getitem__

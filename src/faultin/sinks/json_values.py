@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON values: what JSON has no form for gets one.
+"""JSON values: an object of values becomes JSON.
 
-In: values of faultin.values. Out: JSON bytes. Bytes that are not UTF-8 become
-{"b64": ...}, a truncated value {"value": ..., "length": N}, a missing one null.
+In: what decode gives (faultin.values), in dicts and lists. Out: the bytes of one
+JSON document without a line break. Bytes that are no text are {"b64": ...}, a
+truncated value is {"value": ..., "length": ...}, a missing one null.
 """
 
 from base64 import b64encode
@@ -12,17 +13,20 @@ import orjson
 
 from faultin.values import Missing, Truncated
 
+# the types of faultin.values are dataclasses, which orjson would write field by field
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
 
-def _form(value: Any) -> Any:
+
+def _other(value: Any) -> Any:
     if isinstance(value, bytes):
-        return {"b64": b64encode(value).decode()}
+        return {"b64": b64encode(value).decode("ascii")}
     if isinstance(value, Truncated):
         return {"value": value.value, "length": value.length}
     if isinstance(value, Missing):
         return None
-    raise TypeError(type(value).__name__)
+    raise TypeError(f"{type(value).__name__} is no value")
 
 
 def to_json(value: Any) -> bytes:
-    """One line of JSON, without its end."""
-    return orjson.dumps(value, default=_form, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    """The JSON document of a value."""
+    return orjson.dumps(value, _other, _OPTIONS)

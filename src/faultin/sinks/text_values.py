@@ -1,59 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text values: values as strace's readers know them.
+"""Text values: a value as strace's readers know it.
 
-In: values of faultin.values. Out: text without any control character, whatever
-the traced program passed: str.isprintable decides, so that C1 controls and
-changes of direction are escaped too.
+In: what decode gives (faultin.values). Out: one line. Invariant: nothing that the
+traced program chose reaches the text but printable characters; quotes, backslashes,
+control characters and all that could move, hide or reorder text is escaped.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from faultin.values import Missing, Symbol, Truncated
 
-_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\v": "\\v", "\f": "\\f", '"': '\\"', "\\": "\\\\"}
-_PLAIN = re.compile(r'[^"\\]*')
-
-
-def _escape(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
-    if character.isprintable():
-        return character
-    number = ord(character)
-    if number < 0x80:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def quote(text: str) -> str:
-    """A string in double quotes, in C's escapes."""
-    if text.isprintable() and _PLAIN.fullmatch(text):
-        return f'"{text}"'
-    return '"' + "".join([_escape(character) for character in text]) + '"'
-
-
-def _quote_bytes(data: bytes) -> str:
-    """Bytes that are not UTF-8: ASCII as it is, the rest as hexadecimal escapes."""
-    return '"' + "".join([_escape(chr(b)) if b < 0x80 else f"\\x{b:02x}" for b in data]) + '"'
+_C_ESCAPES = {
+    **{ord(char): f"\\{char}" for char in '"\\'},
+    **dict(zip(b"\t\n\v\f\r", ("\\t", "\\n", "\\v", "\\f", "\\r"))),
+}
+_BARE = re.compile(r'[^"\\]*')
 
 
 def text_of(value: Any) -> str:
-    """A value as text."""
-    if isinstance(value, Symbol):
-        return str(value) if value.isprintable() else quote(value)
-    if isinstance(value, str):
-        return quote(value)
-    if value is None:
-        return "NULL"
-    if isinstance(value, dict):
-        return "{" + ", ".join([f"{k}={text_of(v)}" for k, v in value.items()]) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join([text_of(item) for item in value]) + "]"
-    if isinstance(value, bytes):
-        return _quote_bytes(value)
-    if isinstance(value, Truncated):
-        return text_of(value.value) + "..."
-    if isinstance(value, Missing):
-        return f"<{value.reason}>"
-    return str(value)
+    """The text of any value."""
+    return _TEXTS[type(value)](value)
+
+
+def _octal(code: int, following: int | None) -> str:
+    """The shortest octal escape that a digit after it does not change."""
+    is_digit = following is not None and 0x30 <= following <= 0x39
+    return f"\\{code:03o}" if is_digit else f"\\{code:o}"
+
+
+def _escaped(char: str, following: str) -> str:
+    code = ord(char)
+    if code in _C_ESCAPES:
+        return _C_ESCAPES[code]
+    if char.isprintable():
+        return char
+    if code < 0x80:
+        return _octal(code, ord(following) if following else None)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _string(value: str) -> str:
+    if value.isprintable() and _BARE.fullmatch(value):
+        return f'"{value}"'
+    followers = [*value[1:], ""]
+    return '"' + "".join(map(_escaped, value, followers)) + '"'
+
+
+def _bytes(value: bytes) -> str:
+    found = []
+    for index, code in enumerate(value):
+        if code in _C_ESCAPES:
+            found.append(_C_ESCAPES[code])
+        elif 0x20 <= code < 0x7F:
+            found.append(chr(code))
+        else:
+            following = value[index + 1] if index + 1 < len(value) else None
+            found.append(_octal(code, following))
+    return '"' + "".join(found) + '"'
+
+
+def _list(value: list[Any]) -> str:
+    return "[" + ", ".join(map(text_of, value)) + "]"
+
+
+def _dict(value: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{name}={text_of(field)}" for name, field in value.items()) + "}"
+
+
+def _truncated(value: Truncated) -> str:
+    """The dots stand after the quote of a string, and before the bracket of a list."""
+    text = text_of(value.value)
+    if isinstance(value.value, list):
+        return f"{text[:-1]}, ...]" if value.value else "[...]"
+    return f"{text}..."
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    str: _string,
+    Symbol: str.__str__,
+    int: int.__str__,
+    bool: lambda value: str(int(value)),
+    float: str,
+    bytes: _bytes,
+    list: _list,
+    dict: _dict,
+    Truncated: _truncated,
+    Missing: lambda value: f"<{value.reason}>",
+    type(None): lambda value: "NULL",
+}

@@ -16,7 +16,7 @@ from importlib import resources
 from faultin.errors import UsageError
 from faultin.syscalls.rows import Syscall
 
-_PART = re.compile(r"\s*(!?)\s*(/(?:[^/\\]|\\.)+/|[^,]*)\s*(?:,|$)")
+_PART = re.compile(r"\s*(!?)\s*(/(?:[^/\\]|\\.)+/(?=\s*(?:,|$))|[^,]*)(?:,|$)")
 _KINDS = {"file": {"path"}, "desc": {"fd", "dirfd", "fd_set", "pollfd"}}
 
 
@@ -35,16 +35,9 @@ def choose(expression: str, rows: Iterable[Syscall]) -> frozenset[int]:
 
 
 def _parts(expression: str) -> list[tuple[str, str]]:
-    found, at = [], 0
-    while at < len(expression):
-        match = _PART.match(expression, at)
-        if not match:
-            why = f"cannot read {expression[at:]!r}"
-            raise UsageError(f"-e {expression!r}", why, "separate the parts by commas")
-        if match[2].strip():
-            found.append((match[1], match[2].strip()))
-        at = match.end()
-    return found
+    """(sign, part) of each; a comma within / / does not separate."""
+    found = [(sign, part.strip()) for sign, part in _PART.findall(expression)]
+    return [(sign, part) for sign, part in found if part]
 
 
 def _names(part: str, by_name: dict[str, Syscall]) -> set[str]:
@@ -64,6 +57,8 @@ def _names(part: str, by_name: dict[str, Syscall]) -> set[str]:
 
 
 def _matching(part: str, by_name: dict[str, Syscall]) -> set[str]:
+    if len(part) < 3 or not part.endswith("/"):
+        raise UsageError(f"-e {part}", "a regular expression ends with /", "try /^open/")
     try:
         pattern = re.compile(part.removeprefix("/").removesuffix("/"))
     except re.error as error:

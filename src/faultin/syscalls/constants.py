@@ -10,7 +10,8 @@ is parsed when it is first asked for, as most traces need few of them.
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
+
+from faultin.syscalls.data import read_table
 
 _MEMO_MAX = 4096  # a program can pass any number; do not remember them all
 _HEADING = re.compile(r"^(?=(?:enum|flags) )", re.MULTILINE)
@@ -100,8 +101,8 @@ def set_names() -> frozenset[str]:
 @cache
 def _texts() -> dict[str, str]:
     """The text of each set, by its name."""
-    text = resources.files("faultin.syscalls").joinpath("constants.tbl").read_text("ascii")
-    return {part.split(None, 2)[1]: part for part in _HEADING.split(text)[1:]}
+    parts = _HEADING.split(read_table("constants.tbl"))
+    return {part.split(None, 2)[1]: part for part in parts[1:]}
 
 
 def _parse(text: str) -> ConstantSet:

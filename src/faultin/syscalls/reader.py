@@ -28,6 +28,7 @@ _PLUS = re.compile(r"(.+)\+(\d+)")
 _NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 _CLOSING = frozenset("])+!")  # a word without any of these at its end has no length
 _DIRECTIONS = {direction.value: direction for direction in Direction}
+_WRITTEN = (Direction.OUT, Direction.INOUT, Direction.KEPT)
 _UNITS = {None: Unit.ONE, "[": Unit.COUNT, "(": Unit.BYTES}
 _WHENS = {when.value or None: when for when in When}
 _OF_ARGUMENT = (("*", "deref"), ("bits:", "bits"), ("pages:", "pages"), ("nodes:", "nodes"))
@@ -157,15 +158,12 @@ def _with_length(word: str, names: tuple[str, ...]) -> Argument:
 def _check(argument: Argument) -> None:
     name, terms = argument.name, argument.terms
     if terms and argument.direction is Direction.VALUE:
-        raise ValueError(f"{name}: a plain value has no length; is < > or = missing?")
+        raise ValueError(f"{name}: a plain value has no length; is < > = or ~ missing?")
     if len(terms) > MAX_TERMS:
         raise ValueError(f"{name}: a length has at most {MAX_TERMS} terms")
-    if argument.direction in (Direction.OUT, Direction.INOUT, Direction.KEPT):
-        if argument.direction is Direction.OUT:
-            return
-    elif argument.when is not When.SUCCESS:
+    if argument.when is not When.SUCCESS and argument.direction not in _WRITTEN:
         raise ValueError(f"{name}: only what the kernel writes has + ! or !!")
-    if any([term.kind == "ret" for term in terms]):
+    if argument.direction is not Direction.OUT and any([term.kind == "ret" for term in terms]):
         raise ValueError(f"{name}: at entry there is no ret yet")
 
 

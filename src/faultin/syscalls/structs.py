@@ -11,7 +11,8 @@ asked for.
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+
+from faultin.syscalls.data import read_table
 
 _SCALARS = {"s8": "b", "u8": "B", "s16": "h", "u16": "H", "s32": "i", "u32": "I", "s64": "q", "u64": "Q"}
 _FIELD = re.compile(r"(\w+):(@?\w+)(?:\[(\d*)\])?(?:/([\w/]+))?")
@@ -74,10 +75,9 @@ def structure(name: str) -> Structure:
 @cache
 def _texts() -> dict[str, list[str]]:
     """The words of each structure after its name."""
-    text = resources.files("faultin.syscalls").joinpath("structs.tbl").read_text("ascii")
     found: dict[str, list[str]] = {}
     words: list[str] = []
-    for line in text.splitlines():
+    for line in read_table("structs.tbl").splitlines():
         if not line or line.lstrip().startswith("#"):
             continue
         if line[0].isspace():
