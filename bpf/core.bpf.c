@@ -386,7 +386,7 @@ int signal_deliver(u64 *ctx)
 	out.record.args[0] = ctx[0];
 	__builtin_memcpy(out.record.comm, task->comm, sizeof(out.record.comm));
 	bpf_probe_read_kernel(&out.info, sizeof(out.info), (void *)ctx[1]);
-	send(&out, sizeof(out));
+	send(&out, sizeof(out), false);
 	return 0;
 }
 
@@ -413,7 +413,7 @@ int sched_exit(u64 *ctx)
 	record->ts = bpf_ktime_get_ns();
 	record->ret = task->exit_code;
 	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
-	send(record, sizeof(*record));
+	send(record, sizeof(*record), false);
 	__sync_fetch_and_add(&shared.live, -1);
 	return 0;
 }

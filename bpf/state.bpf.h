@@ -88,12 +88,15 @@ static __always_inline void follow(struct task_struct *task, u32 phase)
 	__sync_fetch_and_add(&shared.live, 1);
 }
 
-static __always_inline int send(void *data, u32 size)
+static __always_inline int send(void *data, u32 size, bool urgent)
 {
+	u64 flags;
+
 	/* The consumer looks by itself every few milliseconds: waking it costs the
 	 * traced task more than the record, so only a filling buffer does. */
-	u64 flags = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > faultin_config.wake_bytes ?
-			    BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (!urgent)
+		urgent = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > faultin_config.wake_bytes;
+	flags = urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 
 	if (!bpf_ringbuf_output(&ring, data, size, flags))
 		return 0;
@@ -127,7 +130,9 @@ static __noinline int emit(struct task_state *state __attribute__((nonnull)), u3
 	if (!faultin_keep(state))
 		return 0;
 	state->record.type = type;
-	return send(&state->record, record_size(state));
+	/* The consumer will read what is missing: the sooner, the truer. */
+	return send(&state->record, record_size(state),
+		    !faultin_config.task_work && state->record.missed);
 }
 
 /* The heap is full: what is there goes ahead of its record. */
@@ -135,7 +140,7 @@ static __always_inline void spill(struct task_state *state)
 {
 	state->record.type = RECORD_PART;
 	state->record.flags |= RECORD_SPILLED;
-	if (send(&state->record, record_size(state)))
+	if (send(&state->record, record_size(state), false))
 		state->record.flags |= RECORD_PART_LOST;
 	state->used = 0;
 }

@@ -6,22 +6,22 @@ the ring buffer gives through decode into the sink, and knows when to stop.
 """
 
 import time
-from dataclasses import dataclass
+from functools import partial
 from typing import Callable, Protocol
 
-from faultin.codegen.plan import plan
+from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
 from faultin.decode.calls import Decoder
 from faultin.decode.paths import DescriptorPaths
 from faultin.decode.remote import fill
 from faultin.drain.ring import Ring
 from faultin.drain.wire import Assembler, records
-from faultin.engines.choose import choose
+from faultin.engines.base import Engine
 from faultin.event import Event, EventKind, Summary
 from faultin.launch import Command
-from faultin.syscalls.table import Table
 
-_TURN = 0.1          # seconds between looks at whether all traced tasks have ended
+_TURN = 0.02         # seconds between looks at whether all traced tasks have ended
+_LOOK = 0.25          # ... and at calls that block
 _BLOCKED = 500 * 10**6  # ns after which a call that still runs is shown
 
 
@@ -35,39 +35,27 @@ class Sink(Protocol):
     def close(self, summary: Summary) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is to be traced: syscall numbers, and a command or pids."""
-
-    traced: frozenset[int]
-    options: Options
-    engine: str = "auto"
-    strategy: str | None = None
-    show_blocked: bool = False
-    paths: bool = False
-
-
 class Session:
-    """One trace, from attached probes to the summary."""
+    """One trace, from attached probes to the summary. It owns the engine and the ring.
 
-    def __init__(self, table: Table, request: Request, sink: Sink) -> None:
-        self._request = request
-        self._sink = sink
+    show_blocked: give calls that block for long to the sink while they do.
+    """
+
+    def __init__(
+        self, engine: Engine, plans: Plans, options: Options, sink: Sink,
+        show_blocked: bool = False, paths: bool = False,
+    ) -> None:  # fmt: skip
+        self._engine, self._sink = engine, sink
+        self._show_blocked = show_blocked
         self._events = 0
         self._stop = ""
-        plans = plan(table, request.traced)
         offset = time.time_ns() - time.monotonic_ns()
-        self._engine = choose(request.engine, request.strategy, plans, request.options, table.arch)
-        self._decoder = Decoder(plans, offset, fill)
+        self._decoder = Decoder(plans, offset, partial(fill, max_bytes=options.max_bytes))
         self._assembler = Assembler()
-        self._paths = DescriptorPaths() if request.paths else None
-        self._ring = Ring(self._engine.ring_fd, request.options.ring_bytes)
-        self._engine.attach()
+        self._paths = DescriptorPaths() if paths else None
+        self._ring = Ring(engine.ring_fd, options.ring_bytes)
+        engine.attach()
         self._ring.start()
-
-    @property
-    def engine(self) -> str:
-        return self._engine.name
 
     def stop(self, reason: str = "stopped") -> None:
         """Ends the trace soon; what is traced goes on. Safe in a signal handler."""
@@ -88,21 +76,21 @@ class Session:
     def _run(self, ended: Callable[[], bool]) -> Summary:
         try:
             looked = time.monotonic()
-            while not self._stop:
-                if chunk := self._ring.take(_TURN):
-                    self._handle(chunk)
-                now = time.monotonic()
-                if now - looked < _TURN:
-                    continue
-                looked = now
-                if ended():
-                    break
-                if self._request.show_blocked:
+            while not self._stop and not self._turn(ended):
+                if self._show_blocked and time.monotonic() - looked > _LOOK:
+                    looked = time.monotonic()
                     self._engine.report_blocked(time.monotonic_ns() - _BLOCKED)
-                self._sink.flush()
         finally:
             summary = self._finish()
         return summary
+
+    def _turn(self, ended: Callable[[], bool]) -> bool:
+        """Handles what has come; whether it was nothing, and all tasks have ended."""
+        if chunk := self._ring.take(_TURN):
+            self._handle(chunk)
+            return False
+        self._sink.flush()
+        return ended()
 
     def _handle(self, chunk: bytes) -> None:
         whole, decode = self._assembler.whole, self._decoder.event

@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 from faultin.errors import FaultinError, OutputError, UsageError
@@ -110,41 +111,51 @@ def _sink(arguments: argparse.Namespace):
     return Counts(Output.open(None, sys.stderr.buffer), sink) if arguments.summary else sink
 
 
-def _request(arguments: argparse.Namespace, table):
+def _options(arguments: argparse.Namespace):
     from faultin.codegen.program import Options
-    from faultin.session import Request
 
-    options = Options(
+    return Options(
         max_bytes=arguments.max_bytes,
         ring_bytes=arguments.buffer,
         retry_at_exit=not arguments.entry_only,
         task_work=0 if arguments.no_task_work or arguments.entry_only else None,
     )
-    return Request(
-        traced=table.resolve(arguments.set),
-        options=options,
-        engine=arguments.engine,
-        strategy=arguments.strategy,
-        show_blocked=arguments.format == "text" and not arguments.summary_only,
-        paths=arguments.paths,
-    )
+
+
+def _engine(arguments: argparse.Namespace, options):
+    """The loaded engine and its plans. It runs in a thread of its own, as most of it
+    is LLVM and the kernel, while the rest of faultin is imported."""
+    from faultin.codegen.plan import plan
+    from faultin.engines.choose import choose
+    from faultin.syscalls.table import load
+
+    table = load(platform.machine())
+    plans = plan(table, table.resolve(arguments.set))
+    return choose(arguments.engine, arguments.strategy, plans, options, table.arch), plans
+
+
+def _session(arguments: argparse.Namespace):
+    """A session with its probes on, and nothing traced yet."""
+    options = _options(arguments)
+    with ThreadPoolExecutor(1) as pool:
+        prepared = pool.submit(_engine, arguments, options)
+        from faultin.session import Session
+
+        sink = _sink(arguments)
+        engine, plans = prepared.result()
+    show = arguments.format == "text" and not arguments.summary_only
+    return Session(engine, plans, options, sink, show, arguments.paths)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """The command's exit status; 128 + n when a signal ended the trace."""
     from faultin.launch import Command, take_status
-    from faultin.syscalls.table import load
 
     words = _command_of(arguments)
     _check_pids(arguments.pids)
-    table = load(platform.machine())
-    request = _request(arguments, table)
     command = Command(words, arguments.user) if words else None
     try:
-        sink = _sink(arguments)
-        from faultin.session import Session
-
-        session = Session(table, request, sink)
+        session = _session(arguments)
     except BaseException:
         if command:
             command.cancel()

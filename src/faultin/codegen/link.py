@@ -9,16 +9,18 @@ imported here and nowhere else, as it takes longer than all the rest.
 """
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from faultin.errors import FaultinError
+
+_BUILT = Path(__file__).parents[1] / "_built"
 
 
 def core_bitcode(arch: str) -> bytes:
     """The C core as LLVM bitcode, as compiled when the package was built."""
     name = f"core.{arch}.bc"
     try:
-        return resources.files("faultin").joinpath("_built", name).read_bytes()
+        return (_BUILT / name).read_bytes()
     except FileNotFoundError:
         raise FaultinError(
             f"the BPF core {name} is not in this installation",
@@ -37,6 +39,19 @@ def _llvm():
     return binding, machine
 
 
+# What folding the constants in takes. The C core was optimised when it was built,
+# so that all of O2 would find nothing more, in four times the time (bench/startup.py).
+_PASSES = (
+    "always_inliner",
+    "ipsccp",
+    "instruction_combine",
+    "simplify_cfg",
+    "new_gvn",
+    "aggressive_dce",
+    "global_dead_code_eliminate",
+)
+
+
 def link(bitcode: bytes, query_ir: str) -> bytes:
     """The BPF object (ELF) of the core with the query's IR in it."""
     binding, machine = _llvm()
@@ -44,8 +59,9 @@ def link(bitcode: bytes, query_ir: str) -> bytes:
     query = binding.parse_assembly(f'target triple = "{module.triple}"\n{query_ir}')
     query.data_layout = module.data_layout
     module.link_in(query)
-    module.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=2)
-    builder = binding.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    passes = binding.create_new_module_pass_manager()
+    for name in _PASSES:
+        getattr(passes, f"add_{name}_pass")()
+    builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options())
+    passes.run(module, builder)
     return machine.emit_object(module)

@@ -27,6 +27,10 @@ def _spans(data: bytes, head: int, least: int) -> Iterator[tuple[int, int]]:
         at += length
 
 
+def _entry(*values: Value) -> Value:
+    return dict(zip(("d_ino", "d_off", "d_reclen", "d_type", "d_name"), values, strict=True))
+
+
 def dirents(data: bytes) -> Value:
     """struct linux_dirent64."""
     kind = value_decoder("dirent_type")
@@ -34,9 +38,7 @@ def dirents(data: bytes) -> Value:
     for at, length in _spans(data, _ENTRY.size, _ENTRY.size):
         inode, offset, _, code = _ENTRY.unpack_from(data, at)
         name = string(data[at + _ENTRY.size : at + length])
-        found.append(
-            {"d_ino": inode, "d_off": offset, "d_reclen": length, "d_type": kind(code), "d_name": name}
-        )
+        found.append(_entry(inode, offset, length, kind(code), name))
     return found
 
 
@@ -48,7 +50,5 @@ def dirents_old(data: bytes) -> Value:
         inode, offset, _ = _OLD_ENTRY.unpack_from(data, at)
         name = string(data[at + _OLD_ENTRY.size : at + length - 1])
         code = data[at + length - 1]
-        found.append(
-            {"d_ino": inode, "d_off": offset, "d_reclen": length, "d_type": kind(code), "d_name": name}
-        )
+        found.append(_entry(inode, offset, length, kind(code), name))
     return found

@@ -54,7 +54,7 @@ def memory_decoder(kind: str) -> MemoryDecoder:
 @cache
 def memory_array_decoder(kind: str) -> Callable[[bytes], Value]:
     """What decodes an array of `kind`: a list, whose last element may not be whole."""
-    if kind in ("bytes", "path", "string"):
+    if kind in ("bytes", "ioctl", "path", "string"):
         return _MEMORY[kind]
     if kind in structure_names() and kind not in _MEMORY:
         return structure_decoder(kind).array

@@ -88,7 +88,7 @@ class _Capture:
         left = max(self._record.ret, 0) if op.is_output else None
         match op.kind:
             case OpKind.STRING:
-                yield from self._string(base, number, Role.DATA, 0)
+                yield from self.string(base, number, Role.DATA, 0)
             case OpKind.STRINGS:
                 yield from self._strings(base, number)
             case OpKind.IOVEC:
@@ -135,10 +135,20 @@ class _Capture:
     ) -> Piece:
         return Piece(address, number, role, How.REMOTE, index, outer, want, data)
 
-    def _string(self, address: int, number: int, role: Role, index: int) -> Iterator[Piece]:
+    def string(self, address: int, number: int, role: Role, index: int) -> Iterator[Piece]:
         data = self._memory.string(address)
         if data is not None:
             yield self._piece(address, number, role, index, 0, len(data), data)
+
+    def range(self, missed: Piece, op: Op) -> Iterator[Piece]:
+        """The bytes of a range that is known; of an output no more than was written."""
+        limit = self._max if op.capped or missed.role == Role.ITEM else _LIMIT
+        if missed.role == Role.ITEM and op.is_output:
+            limit = min(limit, max(self._record.ret, 0))
+        role = Role(missed.role)
+        yield from self._range(
+            missed.address, missed.want, limit, missed.op, role, missed.index, missed.outer
+        )
 
     def _range(
         self, address: int, want: int, limit: int, number: int, role: Role, index: int, outer: int
@@ -159,7 +169,7 @@ class _Capture:
             if not address:
                 yield self._piece(base + 8 * i, number, Role.END, i, 0, 0, b"")
                 return
-            yield from self._string(address, number, Role.ITEM, i)
+            yield from self.string(address, number, Role.ITEM, i)
 
     def _iovec(
         self, base: int, count: int, number: int, outer: int, left: int | None
@@ -201,13 +211,29 @@ def is_alive(tid: int) -> bool:
         return False
 
 
+def _again(capture: _Capture, missed: Piece, op: Op) -> Iterator[Piece]:
+    """What one missing piece stands for. Where its address is known, that is read;
+    an array that could not be followed is followed from there on."""
+    number, role = missed.op, Role(missed.role)
+    if role in (Role.ARRAY, Role.HEADER, Role.LENGTH):
+        after = missed.index if role is Role.ARRAY else 0
+        found = capture.op(number, op)
+        yield from (p for p in found if p.index >= after and p.outer == missed.outer)
+    elif op.kind in (OpKind.STRING, OpKind.STRINGS):
+        yield from capture.string(missed.address, number, role, missed.index)
+    else:
+        yield from capture.range(missed, op)
+
+
 def fill(record: Record, plan: Plan, max_bytes: int = 4096) -> list[Piece]:
-    """The pieces of those operations that miss some and whose memory is not gone."""
-    capture = _Capture(record, max_bytes)
-    pieces: list[Piece] = []
+    """What is missing of those operations whose memory is not gone."""
     if not is_alive(record.tid):
-        return pieces
-    for bit, op in enumerate(plan.ops):
-        if record.missed & ~record.gone & 1 << bit:
-            pieces += capture.op(plan.first + bit, op)
+        return []
+    capture = _Capture(record, max_bytes)
+    wanted = record.missed & ~record.gone
+    pieces: list[Piece] = []
+    for piece in record.pieces():
+        bit = piece.op - plan.first
+        if piece.how == How.MISSED and 0 <= bit < len(plan.ops) and wanted >> bit & 1:
+            pieces += _again(capture, piece, plan.ops[bit])
     return pieces

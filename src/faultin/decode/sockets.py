@@ -6,7 +6,7 @@ docs/output.md. A short address has the fields that are there.
 """
 
 from collections.abc import Callable
-from struct import Struct
+from struct import Struct, unpack
 
 from faultin.decode.buffers import string, text_or_bytes
 from faultin.decode.scalars import value_decoder
@@ -16,6 +16,7 @@ _FAMILY_SIZE = 2
 _CMSG = Struct("<Qii")
 _UCRED = Struct("<iII")
 _TIME = Struct("<qq")
+_DESCRIPTOR = Struct("<i")
 
 
 def _inet(data: bytes) -> dict[str, Value]:
@@ -87,11 +88,13 @@ def sockaddr(data: bytes) -> Value:
 
 
 def _descriptors(data: bytes) -> Value:
-    return [int.from_bytes(data[at : at + 4], "little", signed=True) for at in range(0, len(data) - 3, 4)]
+    return list(unpack(f"<{len(data) // 4}i", data[: len(data) // 4 * 4]))
 
 
 def _descriptor(data: bytes) -> Value:
-    return int.from_bytes(data[:4], "little", signed=True) if len(data) >= 4 else text_or_bytes(data)
+    if len(data) < _DESCRIPTOR.size:
+        return text_or_bytes(data)
+    return _DESCRIPTOR.unpack_from(data)[0]
 
 
 def _credentials(data: bytes) -> Value:

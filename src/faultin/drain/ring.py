@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from faultin.errors import FaultinError
 
@@ -22,7 +22,7 @@ _PATIENCE_MS = 20
 @cache
 def native() -> ctypes.CDLL:
     """The native helpers that were compiled when the package was built."""
-    path = resources.files("faultin").joinpath("_built", "libfaultin.so")
+    path = Path(__file__).parents[1] / "_built" / "libfaultin.so"
     try:
         lib = ctypes.CDLL(str(path), use_errno=True)
     except OSError as error:

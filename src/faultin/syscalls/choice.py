@@ -11,9 +11,9 @@ taken away from the others, or from all where there are no others.
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
 
 from faultin.errors import UsageError
+from faultin.syscalls.data import read_table
 from faultin.syscalls.rows import Syscall
 
 _PART = re.compile(r"\s*(!?)\s*(/(?:[^/\\]|\\.)+/(?=\s*(?:,|$))|[^,]*)(?:,|$)")
@@ -82,7 +82,7 @@ def _lists() -> dict[str, set[str]]:
     """classes.tbl: the names in each class; an indented line continues the one above."""
     found: dict[str, set[str]] = {}
     name = ""
-    text = resources.files("faultin.syscalls").joinpath("classes.tbl").read_text("ascii")
+    text = read_table("classes.tbl")
     for line in text.splitlines():
         words = line.partition("#")[0].split()
         if words and not line[0].isspace():

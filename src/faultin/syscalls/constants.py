@@ -150,7 +150,9 @@ def _pairs(words: list[str], mask: int) -> list[tuple[str, int]]:
     return found
 
 
-def _first_names(pairs: list[tuple[str, int]], known: dict[int, str] | None = None) -> dict[int, str]:
+def _first_names(
+    pairs: list[tuple[str, int]], known: dict[int, str] | None = None
+) -> dict[int, str]:
     """By number; of several names of one number the first is the one that is shown."""
     found: dict[int, str] = {}
     for name, value in pairs:

@@ -14,7 +14,10 @@ from functools import cache
 
 from faultin.syscalls.data import read_table
 
-_SCALARS = {"s8": "b", "u8": "B", "s16": "h", "u16": "H", "s32": "i", "u32": "I", "s64": "q", "u64": "Q"}
+_SCALARS = {
+    **{"s8": "b", "u8": "B", "s16": "h", "u16": "H"},
+    **{"s32": "i", "u32": "I", "s64": "q", "u64": "Q"},
+}
 _FIELD = re.compile(r"(\w+):(@?\w+)(?:\[(\d*)\])?(?:/([\w/]+))?")
 
 
@@ -101,8 +104,9 @@ def _lay_out(name: str, words: list[str], packed: bool) -> Structure:
         at = -(-at // alignment) * alignment
         widest = max(widest, alignment)
         number = 1 if count is None else int(count or 0)
-        fields.append(Field(field_name, of, count is not None, number, kind or "", at, size * number))
-        at += size * number
+        whole = size * number
+        fields.append(Field(field_name, of, count is not None, number, kind or "", at, whole))
+        at += whole
     return Structure(name, -(-at // widest) * widest, widest, tuple(fields))
 
 

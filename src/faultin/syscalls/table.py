@@ -7,10 +7,10 @@ table has each number and each name once, and is read once in a process.
 
 from collections.abc import Iterator
 from functools import cache, cached_property
-from importlib import resources
 
 from faultin.errors import FaultinError, UsageError
 from faultin.syscalls.choice import choose
+from faultin.syscalls.data import read_table
 from faultin.syscalls.reader import parse
 from faultin.syscalls.rows import Argument, Direction, Syscall, Term, Unit, Variant, When
 
@@ -66,5 +66,5 @@ def _load(arch: str) -> Table:
     if arch not in _TABLES:
         why = "faultin has no table of its system calls"
         raise UsageError(f"architecture {arch}", why, f"there is one for {', '.join(_TABLES)}")
-    text = resources.files("faultin.syscalls").joinpath(f"{arch}.tbl").read_text("ascii")
+    text = read_table(f"{arch}.tbl")
     return Table(arch, parse(text, f"{arch}.tbl"))

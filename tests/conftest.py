@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests share: a way to run faultin as a user does."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "corpus"), str(ROOT / "tests")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished trace: the exit status, what was printed, and the events."""
+
+    status: int
+    stdout: str
+    stderr: str
+    events: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+
+def command(*words: Any) -> list[str]:
+    """The words that run `faultin` with the Python that runs the tests."""
+    return [sys.executable, "-m", "faultin", *map(str, words)]
+
+
+def faultin(*words: Any, timeout: float = 120, **options: Any) -> Run:
+    """`faultin trace WORDS` into JSON Lines; `options` are subprocess.run's."""
+    with NamedTemporaryFile(suffix=".jsonl") as output:
+        ran = subprocess.run(
+            command("trace", "--format", "jsonl", "-o", output.name, *words),
+            capture_output=True, text=True, timeout=timeout, **options,
+        )  # fmt: skip
+        lines = [json.loads(line) for line in output.read().splitlines()]
+    summary = lines.pop()["summary"] if lines and "summary" in lines[-1] else {}
+    return Run(ran.returncode, ran.stdout, ran.stderr, lines, summary)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without root there is no BPF: those tests say so instead of failing one by one."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("kernel"):
+            item.add_marker(pytest.mark.skip(reason="loading BPF programs needs root"))
