@@ -377,7 +377,8 @@ int signal_deliver(u64 *ctx)
 		struct kernel_siginfo info;
 	} out = {};
 
-	if (!state_of(task))
+	/* SEND_SIG_NOINFO: no signal, but how the others of a dying group are ended. */
+	if (ctx[1] <= 1 || !state_of(task))
 		return 0;
 	out.record.type = RECORD_SIGNAL;
 	out.record.pid = task->tgid;

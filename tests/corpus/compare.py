@@ -93,7 +93,7 @@ def compare(
     With `allow_overwritten`, an argument that was cold and that the call itself wrote over may be `gone`: what
     the program passed is then in no memory any more, for whoever did not read it at entry.
     """
-    found = _Trace(events)
+    found = Trace(events)
     return [
         Mismatch(case["case"], case["class"], case["marker"], case["syscall"], *difference)
         for case in expected
@@ -124,7 +124,7 @@ def format_summary(counts: Mapping[str, Count]) -> str:
     return "\n".join(f"{name:<14}{count.captured:>5}/{count.total}" for name, count in rows)
 
 
-class _Trace:
+class Trace:
     """The events by thread, and where each marker is among them."""
 
     def __init__(self, events: Iterable[Event]) -> None:
@@ -169,7 +169,7 @@ def _as_int(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _case_differences(case: Expected, trace: _Trace, allow_overwritten: bool) -> Iterator[Difference]:
+def _case_differences(case: Expected, trace: Trace, allow_overwritten: bool) -> Iterator[Difference]:
     event = trace.event_of(case)
     if isinstance(event, str):
         yield "event", case["syscall"], event

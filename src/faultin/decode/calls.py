@@ -13,7 +13,6 @@ from faultin.codegen.plan import Plan, Plans
 from faultin.decode.captured import Context, assembler
 from faultin.decode.kinds import value_decoder
 from faultin.decode.signals import siginfo_event
-from faultin.decode.remote import is_alive
 from faultin.drain.wire import Piece, Record, RecordFlag, RecordType
 from faultin.errno_names import errno_name
 from faultin.event import Event, EventKind
@@ -24,7 +23,7 @@ _KINDS = {
     RecordType.NORETURN: EventKind.NORETURN,
     RecordType.BLOCKED: EventKind.BLOCKED,
 }
-_ERRNO_MAX = 4095
+_ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[Record, Plan], list[Piece]]
 
 
@@ -108,7 +107,10 @@ class Decoder:
             return siginfo_event(record, record.ts + self._offset, self._comm(record.comm))
         if record.type == RecordType.EXIT:
             ts, comm = record.ts + self._offset, self._comm(record.comm)
-            return Event(EventKind.EXIT, ts, record.pid, record.tid, comm, "exit", ret=record.ret)
+            killer = value_decoder("signal")(record.ret & 0x7F) if record.ret & 0x7F else ""
+            return Event(
+                EventKind.EXIT, ts, record.pid, record.tid, comm, "exit", ret=record.ret, note=killer
+            )
         return self._call(record)
 
     def _call(self, record: Record) -> Event:
@@ -138,7 +140,7 @@ class Decoder:
         if record.missed & ~record.gone and not record.flags & RecordFlag.SETTLED:
             if self._fill:
                 pieces += self._fill(record, decoder.plan)
-            if record.type == RecordType.NORETURN or not is_alive(record.tid):
+            if record.ret != _EFAULT:  # nobody knows: it may have been unmapped since
                 reason = "gone"
         ret = record.ret if record.type == RecordType.CALL else 0
         if not record.flags & RecordFlag.SCRIPT:
