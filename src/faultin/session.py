@@ -98,7 +98,7 @@ class Session:
         if self._paths:
             for event in events:
                 self._paths.annotate(event)
-        self._events += sum(event.kind in _COUNTED for event in events)
+        self._events += len([1 for event in events if event.kind in _COUNTED])
         self._sink.write(events)
 
     def _finish(self) -> Summary:
@@ -118,5 +118,5 @@ class Session:
             self._engine.close()
 
 
-_COUNTED = frozenset({EventKind.CALL, EventKind.NORETURN})
+_COUNTED = (EventKind.CALL, EventKind.NORETURN)
 

@@ -2,6 +2,7 @@
 """`faultin trace`: from the command line's words to a Session and a sink."""
 
 import argparse
+import gc
 import os
 import platform
 import signal
@@ -160,6 +161,8 @@ def run(arguments: argparse.Namespace) -> int:
         if command:
             command.cancel()
         raise
+    gc.freeze()  # events hold no cycles: looking for some costs a tenth of the time
+    gc.disable()
     ended_by: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, _: (ended_by.append(n), session.stop()))

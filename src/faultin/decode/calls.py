@@ -6,7 +6,6 @@ each plan when the first of its records comes, so that per event only what
 differs is looked at.
 """
 
-from dataclasses import replace
 from typing import Any, Callable
 
 from faultin.codegen.plan import Plan, Plans
@@ -19,10 +18,13 @@ from faultin.event import Event, EventKind
 from faultin.values import Missing
 
 _KINDS = {
-    RecordType.CALL: EventKind.CALL,
-    RecordType.NORETURN: EventKind.NORETURN,
-    RecordType.BLOCKED: EventKind.BLOCKED,
+    RecordType.CALL.value: EventKind.CALL,
+    RecordType.NORETURN.value: EventKind.NORETURN,
+    RecordType.BLOCKED.value: EventKind.BLOCKED,
 }
+# As plain numbers, for what is looked at in every record: an enum is slow there.
+_CALL, _SIGNAL, _EXIT = RecordType.CALL.value, RecordType.SIGNAL.value, RecordType.EXIT.value
+_SETTLED, _SCRIPT = RecordFlag.SETTLED.value, RecordFlag.SCRIPT.value
 _ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[Record, Plan], list[Piece]]
 
@@ -55,7 +57,6 @@ class PlanDecoder:
             return values, {}, {}
         capture: dict[str, str] = {}
         out: dict[str, Any] = {}
-        gone = replace(context, reason="gone")
         grouped: dict[int, list[Piece]] = {}
         for piece in pieces:
             grouped.setdefault(piece.op, []).append(piece)
@@ -69,7 +70,7 @@ class PlanDecoder:
                 if name not in capture:
                     values[name], capture[name] = Missing("unset"), "unset"
                 continue
-            value, word = assemble(found, gone if record.gone >> bit & 1 else context)
+            value, word = assemble(found, context._replace(reason="gone") if record.gone >> bit & 1 else context)
             if capture.get(name, "unset") == "unset":
                 values[name], capture[name] = value, word
             else:
@@ -96,16 +97,14 @@ class Decoder:
         return name
 
     def _decoder(self, index: int) -> PlanDecoder:
-        decoder = self._decoders.get(index)
-        if decoder is None:
-            decoder = self._decoders[index] = PlanDecoder(self._plans.plans[index])
+        decoder = self._decoders[index] = PlanDecoder(self._plans.plans[index])
         return decoder
 
     def event(self, record: Record) -> Event:
         """The event of a whole record (Assembler.whole)."""
-        if record.type == RecordType.SIGNAL:
+        if record.type == _SIGNAL:
             return siginfo_event(record, record.ts + self._offset, self._comm(record.comm))
-        if record.type == RecordType.EXIT:
+        if record.type == _EXIT:
             ts, comm = record.ts + self._offset, self._comm(record.comm)
             killer = value_decoder("signal")(record.ret & 0x7F) if record.ret & 0x7F else ""
             return Event(
@@ -114,8 +113,8 @@ class Decoder:
         return self._call(record)
 
     def _call(self, record: Record) -> Event:
-        decoder = self._decoder(record.plan)
-        pieces = list(record.pieces())
+        decoder = self._decoders.get(record.plan) or self._decoder(record.plan)
+        pieces = record.pieces() if record.body else []
         context = self._context(record, decoder, pieces)
         args, capture, out = decoder.arguments(record, pieces, context)
         kind = _KINDS[record.type]
@@ -137,13 +136,13 @@ class Decoder:
     def _context(self, record: Record, decoder: PlanDecoder, pieces: list[Piece]) -> Context:
         """What the pieces do not tell; adds to them what can still be read from here."""
         reason = "fault"
-        if record.missed & ~record.gone and not record.flags & RecordFlag.SETTLED:
+        if record.missed & ~record.gone and not record.flags & _SETTLED:
             if self._fill:
                 pieces += self._fill(record, decoder.plan)
             if record.ret != _EFAULT:  # nobody knows: it may have been unmapped since
                 reason = "gone"
-        ret = record.ret if record.type == RecordType.CALL else 0
-        if not record.flags & RecordFlag.SCRIPT:
+        ret = record.ret if record.type == _CALL else 0
+        if not record.flags & _SCRIPT:
             return Context(reason, ret, None)
         path = next((p for p in pieces if p.op == decoder.plan.first and p.data), None)
         return Context(reason, ret, path.data.rstrip(b"\0").decode(errors="replace") if path else None)

@@ -8,8 +8,7 @@ moment of the call.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from faultin.codegen.plan import Op, OpKind
 from faultin.decode.kinds import decode_control, memory_array_decoder, memory_decoder
@@ -20,10 +19,11 @@ from faultin.values import Missing, Truncated
 
 Captured = tuple[Any, str]
 _UNKNOWN = 0xFFFFFFFF
+_LENGTH = Role.LENGTH.value
+_MISSED = How.MISSED.value  # plain, as it is compared for every piece
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What of the call the pieces alone do not tell."""
 
     reason: str  # why pieces that are missing are missing: fault or gone
@@ -34,7 +34,7 @@ class Context:
 def _best(pieces: list[Piece]) -> Piece | None:
     """The first attempt that read something; else the last that did not."""
     for piece in pieces:
-        if piece.how != How.MISSED:
+        if piece.how != _MISSED:
             return piece
     return pieces[-1] if pieces else None
 
@@ -47,19 +47,22 @@ def _worst_word(words: list[str]) -> str:
 
 def _span(pieces: list[Piece], context: Context) -> tuple[bytes | None, int, str]:
     """The bytes of one range, how many there are in all, and the word."""
+    if len(pieces) == 1 and pieces[0].how != _MISSED:
+        piece = pieces[0]
+        return piece.data, piece.want, HOW_WORDS[piece.how]
     found: dict[int, Piece] = {}
     for piece in pieces:
         known = found.get(piece.address)
-        if known is None or known.how == How.MISSED:
+        if known is None or known.how == _MISSED:
             found[piece.address] = piece
     first = found[min(found)]
-    if first.how == How.MISSED:
+    if first.how == _MISSED:
         return None, first.want, context.reason
     data, address, how = [first.data], first.address, first.how
     while len(data[-1]) == PIECE_MAX:
         address += PIECE_MAX
         following = found.get(address)
-        if following is None or following.how == How.MISSED:
+        if following is None or following.how == _MISSED:
             break
         data.append(following.data)
         how = max(how, following.how)
@@ -78,9 +81,10 @@ def _memory(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Capt
     decode = memory_array_decoder(argument.kind) if many else memory_decoder(argument.kind)
 
     def assemble(pieces: list[Piece], context: Context) -> Captured:
-        pieces = [piece for piece in pieces if piece.role != Role.LENGTH] or pieces
-        data, want, word = _span(pieces, context)
-        if data is None or pieces[0].role == Role.LENGTH:
+        if len(pieces) > 1 or pieces[0].role == _LENGTH:
+            pieces = [piece for piece in pieces if piece.role != _LENGTH]
+        data, want, word = _span(pieces, context) if pieces else (None, 0, "")
+        if data is None:
             return Missing(context.reason), context.reason
         return _cut(decode(data), len(data), want, word)
 
@@ -92,7 +96,7 @@ def _string(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Capt
 
     def assemble(pieces: list[Piece], context: Context) -> Captured:
         piece = _best(pieces)
-        if piece is None or piece.how == How.MISSED:
+        if piece is None or piece.how == _MISSED:
             return Missing(context.reason), context.reason
         value, word = decode(piece.data), HOW_WORDS[piece.how]
         if len(piece.data) == PIECE_MAX and argument.kind != "path":
@@ -135,7 +139,7 @@ def _strings(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Cap
         items = _by_index(pieces, Role.ITEM)
         for index in range(len(items)):
             piece = _best(items.get(index, []))
-            if piece is None or piece.how == How.MISSED:
+            if piece is None or piece.how == _MISSED:
                 values.append(Missing(context.reason))
                 words.append(context.reason)
                 continue
@@ -191,7 +195,7 @@ def _message(pieces: list[Piece], context: Context, left: int | None) -> Capture
     for piece in pieces:
         parts[piece.role].append(piece)
     header = _best(parts[Role.HEADER])
-    if header is None or header.how == How.MISSED:
+    if header is None or header.how == _MISSED:
         return Missing(context.reason), context.reason
     value = memory_decoder("msghdr")(header.data)
     words = [HOW_WORDS[header.how]]
@@ -233,7 +237,7 @@ def _messages(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Ca
         for index in sorted(outer):
             header = _best([p for p in outer[index] if p.role == Role.HEADER])
             length = 0
-            if header is not None and header.how != How.MISSED:
+            if header is not None and header.how != _MISSED:
                 length = int.from_bytes(header.data[length_at : length_at + 4], "little")
             left = length if op.is_output else None
             value, word = _message(outer[index], context, left)

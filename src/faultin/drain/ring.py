@@ -17,6 +17,7 @@ from faultin.errors import FaultinError
 
 _ROOM = 4 << 20
 _PATIENCE_MS = 20
+_GATHER = 0.005  # seconds in which more records come together: fewer, larger chunks
 
 
 @cache
@@ -71,6 +72,8 @@ class Ring:
             if chunk := self._drain(_PATIENCE_MS):
                 self._waiting += len(chunk)
                 self._chunks.put(chunk)
+                if len(chunk) < _ROOM // 4:
+                    self._stopping.wait(_GATHER)
 
     def take(self, seconds: float) -> bytes:
         """The next chunk of records; empty if none came in that time."""

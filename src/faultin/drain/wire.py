@@ -8,7 +8,7 @@ header's; tests/unit/test_wire.py compiles the header and compares.
 from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from struct import Struct
-from typing import Iterator
+from typing import Iterator, NamedTuple
 
 PIECE_MAX = 4096
 RANGE_MAX = 1024 * 1024
@@ -38,6 +38,10 @@ class RecordFlag(IntFlag):
     PART_LOST = 16
     LATE = 32
     SETTLED = 64
+
+
+# As plain numbers, for what is looked at in every record: an enum is slow there.
+_PART, _SPILLED = RecordType.PART.value, RecordFlag.SPILLED.value
 
 
 class How(IntEnum):
@@ -72,8 +76,7 @@ class Role(IntEnum):
     LENGTH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A range of user memory: `data` of the `want` bytes at `address`."""
 
     address: int
@@ -106,15 +109,18 @@ class Record:
     gone: int
     body: bytes
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> list[Piece]:
         """The captured ranges, in the order in which they were read."""
-        body, at, unpack = self.body, 0, PIECE.unpack_from
-        end = len(body) - PIECE.size
+        found: list[Piece] = []
+        body, at, unpack, size = self.body, 0, PIECE.unpack_from, PIECE.size
+        end = len(body) - size
         while at <= end:
             address, op, role, how, index, outer, want, length = unpack(body, at)
-            at += PIECE.size
-            yield Piece(address, op, role, how, index, outer, want, body[at : at + length])
+            at += size
+            data = body[at : at + length]
+            found.append(Piece(address, op, role, how, index, outer, want, data))
             at += (length + 7) & ~7
+        return found
 
 
 def records(chunk: bytes) -> Iterator[Record]:
@@ -137,14 +143,14 @@ class Assembler:
 
     def whole(self, record: Record) -> Record | None:
         """The record with all its parts, or None while more is to come."""
-        if record.type == RecordType.PART:
+        if record.type == _PART:
             seq, parts = self._parts.get(record.tid, (record.seq, []))
             if seq != record.seq:
                 parts = []
             parts.append(record.body)
             self._parts[record.tid] = record.seq, parts
             return None
-        if not record.flags & RecordFlag.SPILLED:
+        if not record.flags & _SPILLED:
             return record
         seq, parts = self._parts.get(record.tid, (record.seq, []))
         if record.type != RecordType.BLOCKED:
