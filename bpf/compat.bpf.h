@@ -10,7 +10,7 @@
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long di, si, dx, r10, r8, r9, orig_ax;
+	unsigned long bx, cx, bp, di, si, dx, r10, r8, r9, orig_ax;
 };
 struct thread_info {
 	u32 status;
@@ -74,6 +74,21 @@ static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
 	args[5] = regs->r9;
 }
 
+/* int 0x80 and the 32-bit sysenter; x32 takes the registers of x86-64. */
+static __always_inline void compat_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
+{
+	if (!(task->thread_info.status & TS_COMPAT)) {
+		syscall_args(args, regs);
+		return;
+	}
+	args[0] = (u32)regs->bx;
+	args[1] = (u32)regs->cx;
+	args[2] = (u32)regs->dx;
+	args[3] = (u32)regs->si;
+	args[4] = (u32)regs->di;
+	args[5] = (u32)regs->bp;
+}
+
 static __always_inline s64 syscall_number(struct pt_regs *regs)
 {
 	return regs->orig_ax;
@@ -93,6 +108,11 @@ static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
 	args[3] = regs->regs[3];
 	args[4] = regs->regs[4];
 	args[5] = regs->regs[5];
+}
+
+static __always_inline void compat_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
+{
+	syscall_args(args, regs);
 }
 
 static __always_inline s64 syscall_number(struct pt_regs *regs)

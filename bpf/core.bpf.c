@@ -87,10 +87,47 @@ static __always_inline bool is_unwanted(s64 nr)
 {
 	const struct plan *plan;
 
-	if (nr < 0)
+	if (faultin_config.foreign || nr < 0 || nr >= NUMBERS)
 		return false;
 	plan = plan_at(nr);
 	return plan && !plan->flags;
+}
+
+/* A call whose number means nothing in the table: it is recorded, not interpreted. */
+static __always_inline void begin_foreign(struct task_state *state, struct task_struct *task,
+					  struct pt_regs *regs, u64 nr)
+{
+	state->phase = PHASE_IDLE;
+	if (!faultin_config.foreign)
+		return;
+	begin_record(state, task, regs, nr);
+	state->record.plan = PLAN_NONE;
+	if (is_compat(task, nr)) {
+		state->record.flags = RECORD_COMPAT;
+		compat_args(state->record.args, task, regs);
+	}
+	state->phase = PHASE_CALL;
+}
+
+/* The call's plan, and in state all that is known before its memory is read.
+ * NULL if nobody wants it. */
+static __always_inline const struct plan *begin_call(struct task_state *state, struct task_struct *task,
+						     struct pt_regs *regs, u32 nr)
+{
+	const struct plan *plan = plan_at(nr);
+
+	if (!plan || (state->phase == PHASE_ARMED && !(plan->flags & PLAN_EXEC)))
+		return NULL;
+	state->phase = PHASE_IDLE;
+	if (!(plan->flags & PLAN_TRACED))
+		return NULL;
+	begin_record(state, task, regs, nr);
+	if (plan->variants) {
+		nr = choose_plan(state, nr);
+		plan = plan_at(nr);
+	}
+	state->record.plan = nr;
+	return plan;
 }
 
 SEC("tp_btf/sys_enter")
@@ -109,30 +146,41 @@ int sys_enter(u64 *ctx)
 		return 0;
 	if (state->phase == PHASE_WORK)
 		emit(state, RECORD_CALL);
-	if (is_compat(task, nr)) {
-		state->phase = PHASE_IDLE;
+	if (is_compat(task, nr) || nr >= NUMBERS) {
+		if (state->phase != PHASE_ARMED)
+			begin_foreign(state, task, regs, nr);
 		return 0;
 	}
-	plan = plan_at(nr);
-	if (!plan || (state->phase == PHASE_ARMED && !(plan->flags & PLAN_EXEC)))
+	plan = begin_call(state, task, regs, nr);
+	if (!plan)
 		return 0;
-	state->phase = PHASE_IDLE;
-	if (!(plan->flags & PLAN_TRACED))
-		return 0;
-	begin_record(state, task, regs, nr);
-	if (plan->variants) {
-		nr = choose_plan(state, nr);
-		plan = plan_at(nr);
-		if (!plan)
-			return 0;
-	}
-	state->record.plan = nr;
 	if (plan->inputs)
 		run_all(state, plan->inputs, ALL_OPS, HOW_ENTRY);
 	if (plan->flags & PLAN_NORETURN)
 		emit(state, RECORD_NORETURN);
 	else
 		state->phase = PHASE_CALL;
+	return 0;
+}
+
+/* Tracing began while this call was running: what it was given is still in its
+ * registers, and mostly in memory. */
+static __noinline int begin_late(struct task_state *state __attribute__((nonnull)), struct pt_regs *regs)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	s64 nr = syscall_number(regs);
+	const struct plan *plan;
+
+	if (nr < 0 || nr >= NUMBERS || is_compat(task, nr)) {
+		state->phase = PHASE_IDLE;
+		return 0;
+	}
+	plan = begin_call(state, task, regs, nr);
+	if (!plan)
+		return 0;
+	state->record.flags = RECORD_LATE;
+	run_all(state, plan->inputs, ALL_OPS, HOW_EXIT);
+	state->phase = PHASE_CALL;
 	return 0;
 }
 
@@ -177,14 +225,21 @@ int sys_exit(u64 *ctx)
 	if (is_unwanted(syscall_number(regs)))
 		return 0;
 	state = state_of(bpf_get_current_task_btf());
-	if (!state || state->phase != PHASE_CALL)
+	if (!state)
+		return 0;
+	if (state->phase == PHASE_ATTACHED)
+		begin_late(state, regs);
+	if (state->phase != PHASE_CALL)
 		return 0;
 	record = &state->record;
 	record->latency = bpf_ktime_get_ns() - record->ts;
 	record->ret = ctx[1];
 	plan = plan_at(record->plan);
-	if (!plan)
+	if (!plan) {
+		state->phase = PHASE_IDLE;
+		emit(state, RECORD_CALL);
 		return 0;
+	}
 	bits = record->ret < 0 ? plan->on_failure : record->ret ? plan->on_positive : plan->on_zero;
 	gone = record->missed;
 	if (faultin_config.retry_at_exit && !(record->flags & RECORD_EXECED))
@@ -426,7 +481,7 @@ static __always_inline void report_blocked(struct task_state *state)
 {
 	u32 size = record_size(state), seq = state->record.seq;
 	struct bpf_dynptr out;
-	u16 type = shared.scan_type;
+	u8 type = shared.scan_type;
 
 	if (!faultin_keep(state))
 		return;

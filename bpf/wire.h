@@ -24,6 +24,8 @@ typedef signed long long s64;
 #define HEAP_SIZE 11520 /* bytes of pieces that a task holds before it spills */
 #define IOV_MAX 1024    /* UIO_MAXIOV, for iovec and mmsghdr arrays */
 #define VARIANTS_LOG2 12 /* of the variants of one syscall, at the most */
+#define NUMBERS 512     /* of syscalls; the plans of variants come after them */
+#define PLAN_NONE 0xffff /* of a number that the table does not know */
 #define OPS_MAX 12      /* operations of one plan: six arguments, in and out */
 #define ALL_OPS 0xfff
 #define EXEC_BLOCK_MAX (256 * 1024) /* bytes of argv, and of envp, after an exec */
@@ -39,7 +41,7 @@ enum record_type {
 };
 
 enum record_flag {
-	RECORD_COMPAT = 1,    /* entered as int 0x80 or x32: not numbered as x86-64 */
+	RECORD_COMPAT = 1,    /* entered as int 0x80 or x32: numbered in its own way */
 	RECORD_EXECED = 2,    /* the address space was replaced during the call */
 	RECORD_SCRIPT = 4,    /* ... by an interpreter's: argv is not what was passed */
 	RECORD_SPILLED = 8,   /* parts were sent ahead */
@@ -49,10 +51,10 @@ enum record_flag {
 };
 
 struct record {
-	u16 type;
-	u16 flags;
-	u16 plan;    /* index of the plan that captured it: a syscall or a variant */
-	u16 nr;
+	u8 type;
+	u8 flags;
+	u16 plan;    /* index of the plan that captured it: a syscall, a variant, PLAN_NONE */
+	u32 nr;
 	u32 pid;     /* thread group */
 	u32 tid;
 	u64 ts;      /* CLOCK_MONOTONIC ns at entry */
@@ -200,6 +202,7 @@ struct config {
 	u32 variants;
 	u32 wake_bytes;   /* wake the consumer when so much waits in the ring buffer */
 	u32 retry_at_exit; /* 0: entry reads only, as other tracers do (for comparison) */
+	u32 foreign;      /* record calls of other ABIs and of unknown number too */
 	u32 task_work;    /* 0: none, 1: names of 6.18, 2: of 7.0 and later */
 };
 

@@ -13,7 +13,7 @@ from struct import Struct
 from faultin.syscalls.sizes import size_of
 from faultin.syscalls.table import Argument, Direction, Syscall, Table, Term, Unit, When
 
-NUMBERS = 512  # syscall numbers that the tables know
+NUMBERS = 512  # of syscalls; the plans of variants come after them
 
 _PLAN = Struct("<HBBHHHHH2xBBHII")
 _OP = Struct("<BBBBB3xHHHHI")
@@ -115,12 +115,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """All plans by index, and which syscalls are traced."""
+    """All plans by index, and which syscalls are traced.
+
+    foreign: calls whose number is not the table's (another ABI's, or nobody's) are
+    recorded too, as they are when everything is traced.
+    """
 
     plans: dict[int, Plan]
     traced: frozenset[int]
     images: dict[str, bytes]
     counts: dict[str, int]
+    foreign: bool
 
 
 def _ops_of(position: int, argument: Argument, extra: OpFlag) -> list[tuple[Op, Argument]]:
@@ -210,7 +215,7 @@ def plan(table: Table, traced: frozenset[int]) -> Plans:
         "ops": max(1, len(ops)),
         "variants": max(1, len(variants)),
     }
-    return Plans(plans, traced, images, counts)
+    return Plans(plans, traced, images, counts, foreign=traced == table.numbers)
 
 
 def _selector(syscall: Syscall) -> tuple[int, int]:

@@ -35,13 +35,14 @@ def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
     counts = plans.counts
     config = pack(
-        "<7I",
+        "<8I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
         counts["variants"],
         options.ring_bytes // 8,
         options.retry_at_exit,
+        plans.foreign,
         options.task_work or 0,
     )
     constants = "".join(_constant(name, data) for name, data in plans.images.items())

@@ -12,7 +12,7 @@ from faultin.codegen.plan import Plan, Plans
 from faultin.decode.captured import Context, assembler
 from faultin.decode.kinds import value_decoder
 from faultin.decode.signals import siginfo_event
-from faultin.drain.wire import Piece, Record, RecordFlag, RecordType
+from faultin.drain.wire import PLAN_NONE, Piece, Record, RecordFlag, RecordType
 from faultin.errno_names import errno_name
 from faultin.event import Event, EventKind
 from faultin.values import Missing
@@ -25,6 +25,8 @@ _KINDS = {
 # As plain numbers, for what is looked at in every record: an enum is slow there.
 _CALL, _SIGNAL, _EXIT = RecordType.CALL.value, RecordType.SIGNAL.value, RecordType.EXIT.value
 _SETTLED, _SCRIPT = RecordFlag.SETTLED.value, RecordFlag.SCRIPT.value
+_LATE, _COMPAT = RecordFlag.LATE.value, RecordFlag.COMPAT.value
+_X32_BIT = 0x40000000
 _ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[Record, Plan], list[Piece]]
 
@@ -78,6 +80,15 @@ class PlanDecoder:
         return {name: values[name] for name in self._names}, capture, out
 
 
+def _foreign_name(record: Record) -> str:
+    """As strace has it: syscall_0x... for a number that nobody knows."""
+    if not record.flags & _COMPAT:
+        return f"syscall_{record.nr:#x}"
+    if record.nr & _X32_BIT:
+        return f"x32_syscall_{record.nr & ~_X32_BIT}"
+    return f"i386_syscall_{record.nr}"
+
+
 class Decoder:
     """Decodes the records of one trace; `offset` turns CLOCK_MONOTONIC into ns since the epoch."""
 
@@ -110,7 +121,27 @@ class Decoder:
             return Event(
                 EventKind.EXIT, ts, record.pid, record.tid, comm, "exit", ret=record.ret, note=killer
             )
+        if record.plan == PLAN_NONE:
+            return self._foreign(record)
         return self._call(record)
+
+    def _foreign(self, record: Record) -> Event:
+        """A call that the table has no row for: its number, and its registers as they were."""
+        args = {f"arg{i}": value_decoder("hex")(x) for i, x in enumerate(record.arguments, 1)}
+        event = Event(
+            _KINDS[record.type], record.ts + self._offset, record.pid, record.tid,
+            self._comm(record.comm), _foreign_name(record), args,
+        )  # fmt: skip
+        self._returned(event, record)
+        return event
+
+    def _returned(self, event: Event, record: Record) -> None:
+        """What is known of a call once it has returned."""
+        if record.type == _CALL:
+            event.ret = record.ret
+            event.latency = None if record.flags & _LATE else record.latency
+            if -_ERRNO_MAX <= record.ret < 0:
+                event.errno = self._errno(record.ret)
 
     def _call(self, record: Record) -> Event:
         decoder = self._decoders.get(record.plan) or self._decoder(record.plan)
@@ -122,10 +153,7 @@ class Decoder:
             kind, record.ts + self._offset, record.pid, record.tid, self._comm(record.comm),
             decoder.name, args, capture=capture, out=out, fds=decoder.fds,
         )  # fmt: skip
-        if kind is EventKind.CALL:
-            event.ret, event.latency = record.ret, record.latency
-            if -_ERRNO_MAX <= record.ret < 0:
-                event.errno = self._errno(record.ret)
+        self._returned(event, record)
         return event
 
     def _errno(self, ret: int) -> str | None:
