@@ -500,6 +500,20 @@ static __always_inline void report_blocked(struct task_state *state)
 	bpf_ringbuf_submit_dynptr(&out, 0);
 }
 
+static __always_inline bool begin_blocked(struct task_state *state, struct task_struct *task)
+{
+	struct pt_regs *regs = bpf_task_pt_regs(task);
+	s64 nr;
+
+	if (!regs)
+		return false;
+	nr = syscall_number(regs);
+	if (nr < 0 || nr >= NUMBERS || is_compat(task, nr) || !begin_call(state, task, regs, nr))
+		return false;
+	state->record.flags = RECORD_LATE;
+	return true;
+}
+
 SEC("iter/task")
 int scan(struct bpf_iter__task *ctx)
 {
@@ -513,6 +527,13 @@ int scan(struct bpf_iter__task *ctx)
 	if (!shared.scan_before)
 		return 0;
 	state = state_of(task);
+	/* Found blocked, and blocked to the end. The probes are off by now, so that
+	 * nobody else writes to its state. */
+	if (state && state->phase == PHASE_ATTACHED && shared.scan_type == RECORD_NORETURN &&
+	    begin_blocked(state, task)) {
+		emit(state, RECORD_NORETURN);
+		return 0;
+	}
 	if (state && state->phase == PHASE_CALL && state->record.ts < shared.scan_before &&
 	    (state->shown != state->record.seq || shared.scan_type == RECORD_NORETURN))
 		report_blocked(state);

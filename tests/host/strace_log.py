@@ -13,7 +13,8 @@ from calls import Call
 
 OPTIONS = ["-f", "-ff", "-qq", "-v", "-xx", "-s", "4096"]
 
-_LINE = re.compile(r"(\w+)\((.*?)\)?\s+= (\?|-?\w+)(?: (E[A-Z0-9_]+))?")
+# greedy, as the last "= " is that of the return value; what follows it is for people
+_LINE = re.compile(r"(\w+)\((.*)\)\s+= (\?|-?\w+)(?: (E[A-Z0-9_]+))?(?: [(\[].*)?")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _PAIRS = {"[": 1, "{": 1, "(": 1, "]": -1, "}": -1, ")": -1}
 
@@ -59,8 +60,7 @@ def call(line: str) -> Call | None:
     """The call of a line; None for signals and exits."""
     if line.startswith(("---", "+++")):
         return None
-    found = _LINE.fullmatch(re.sub(r" \([^()]*(?:\([^()]*\))?[^()]*\)$", "", line))
-    found = found or _LINE.match(line)
+    found = _LINE.fullmatch(line)
     if found is None:
         raise ValueError(f"no line of strace: {line[:200]!r}")
     name, arguments, returned, error = found.groups()

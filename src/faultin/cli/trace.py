@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-y", "--paths", action="store_true", help="what file descriptors are open on")
     add("-f", "--follow", action="store_true", help="accepted: children are always followed")
     add("--provenance", action="store_true", help="mark what was not read at entry")
+    add("-v", "--verbose", action="store_true", help="the whole environment of an execve")
     add("--colour", "--color", choices=("auto", "always", "never"), default="auto")
     add("--entry-only", action="store_true", help=argparse.SUPPRESS)
     add("--no-task-work", action="store_true", help=argparse.SUPPRESS)
@@ -104,6 +105,7 @@ def _sink(arguments: argparse.Namespace):
         latency=arguments.latency,
         provenance=arguments.provenance,
         colour=colour[arguments.colour],
+        verbose=arguments.verbose,
     )
     makers: dict[str, Callable] = {
         "text": lambda: Text(output, style), "jsonl": lambda: JsonLines(output), "none": Discard,

@@ -9,8 +9,10 @@ imported here and nowhere else, as it takes longer than all the rest.
 """
 
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
+from faultin.codegen.cache import cached
 from faultin.errors import FaultinError
 
 _BUILT = Path(__file__).parents[1] / "_built"
@@ -50,6 +52,13 @@ _PASSES = (
     "aggressive_dce",
     "global_dead_code_eliminate",
 )
+
+
+def build(arch: str, query_ir: str) -> bytes:
+    """The BPF object of a query, linked now or kept from an earlier trace."""
+    bitcode = core_bitcode(arch)
+    parts = [bitcode, query_ir.encode(), version("llvmlite").encode(), "\n".join(_PASSES).encode()]
+    return cached(parts, lambda: link(bitcode, query_ir))
 
 
 def link(bitcode: bytes, query_ir: str) -> bytes:

@@ -164,7 +164,8 @@ class Decoder:
     def _context(self, record: Record, decoder: PlanDecoder, pieces: list[Piece]) -> Context:
         """What the pieces do not tell; adds to them what can still be read from here."""
         reason = "fault"
-        if record.missed & ~record.gone and not record.flags & _SETTLED:
+        found_blocked = record.flags & _LATE and record.type != _CALL
+        if found_blocked or record.missed & ~record.gone and not record.flags & _SETTLED:
             if self._fill:
                 pieces += self._fill(record, decoder.plan)
             if record.ret != _EFAULT:  # nobody knows: it may have been unmapped since

@@ -232,6 +232,10 @@ def fill(record: Record, plan: Plan, max_bytes: int = 4096) -> list[Piece]:
     capture = _Capture(record, max_bytes)
     wanted = record.missed & ~record.gone
     pieces: list[Piece] = []
+    if not record.body:  # found blocked: nobody has read anything yet
+        for bit, op in enumerate(plan.ops[: plan.inputs]):
+            pieces += capture.op(plan.first + bit, op)
+        return pieces
     for piece in record.pieces():
         bit = piece.op - plan.first
         if piece.how == How.MISSED and 0 <= bit < len(plan.ops) and wanted >> bit & 1:

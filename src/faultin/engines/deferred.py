@@ -8,7 +8,7 @@ process_vm_readv (decode/remote.py). Works on every kernel since 5.17.
 
 import ctypes
 
-from faultin.codegen.link import core_bitcode, link
+from faultin.codegen.link import build
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options, program_ir
 from faultin.drain.wire import Phase, RecordType
@@ -41,7 +41,7 @@ class Deferred:
     strategy = "copy"
 
     def __init__(self, plans: Plans, options: Options, arch: str, features: Features) -> None:
-        self._object = Object(link(core_bitcode(arch), program_ir(plans, options)))
+        self._object = Object(build(arch, program_ir(plans, options)))
         self._object.set_entries("ring", options.ring_bytes)
         self._programs = PROGRAMS
         if features.prepare_exec:

@@ -28,6 +28,7 @@ class Style:
     provenance: bool = False
     colour: bool = False
     always_pid: bool = False
+    verbose: bool = False
 
 
 class Line:
@@ -53,7 +54,10 @@ def _arguments(event: Event, style: Style, line: Line) -> None:
         if not first:
             line.add(", ")
         first = False
-        line.add(text_of(value), "red" if isinstance(value, Missing) else "")
+        if name == "envp" and isinstance(value, list) and not style.verbose:
+            line.add(f"/* {len(value)} vars */")
+        else:
+            line.add(text_of(value), "red" if isinstance(value, Missing) else "")
         if name in event.paths:
             line.add(f"<{text_of(event.paths[name])[1:-1]}>", "blue")
         if name in event.out and event.out[name] != value:
