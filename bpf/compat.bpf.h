@@ -122,7 +122,7 @@ static __always_inline s64 syscall_number(struct pt_regs *regs)
 #endif
 
 /* A callback in the task's own context on its way back to user mode.
- * commit 38aa7003e369 ("bpf: task work scheduling kfuncs") (in v6.18);
+ * commit "bpf: task work scheduling kfuncs" (in v6.18);
  * the program's own argument became implicit, and the suffix went away, in v7.0. */
 struct bpf_task_work {
 	u64 opaque;
@@ -139,7 +139,7 @@ extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct b
 extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_task_work *work,
 					 void *map__map,
 					 bpf_task_work_callback_t callback) __weak __ksym;
-/* commit 65ab5ac4df01 ("bpf: Add bpf_copy_from_user_str kfunc") (in v6.12) */
+/* commit "bpf: Add bpf_copy_from_user_str kfunc" (in v6.12) */
 extern int bpf_copy_from_user_str(void *dst, u32 size, const void *src, u64 flags) __weak __ksym;
 
 #endif

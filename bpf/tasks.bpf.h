@@ -19,7 +19,7 @@ int sched_fork(u64 *ctx)
 /* The last moment at which what exec was given can be read: the kernel has just
  * read it, so it is resident, and the address space is still the old one. Loaded
  * where the kernel has it.
- * commit 5c5fad46e48c ("tracing: Add sched_prepare_exec tracepoint") (in v6.10) */
+ * commit "tracing: Add sched_prepare_exec tracepoint" (in v6.10) */
 SEC("?tp_btf/sched_prepare_exec")
 int sched_prepare(u64 *ctx)
 {

@@ -14,15 +14,15 @@ from faultin.errors import FaultinError
 from faultin.kernel import libbpf
 from faultin.kernel.rights import rights
 
-# commit 38aa7003e369 ("bpf: task work scheduling kfuncs") (in v6.18); the suffix
+# commit "bpf: task work scheduling kfuncs" (in v6.18); the suffix
 # went away when the last argument became implicit (in v7.0).
 _TASK_WORK = {
     "bpf_task_work_schedule_resume_impl": 1,
     "bpf_task_work_schedule_resume": 2,
 }
-# commit 65ab5ac4df01 ("bpf: Add bpf_copy_from_user_str kfunc") (in v6.12)
+# commit "bpf: Add bpf_copy_from_user_str kfunc" (in v6.12)
 _COPY_STRING = "bpf_copy_from_user_str"
-# commit 5c5fad46e48c ("tracing: Add sched_prepare_exec tracepoint") (in v6.10)
+# commit "tracing: Add sched_prepare_exec tracepoint" (in v6.10)
 _PREPARE_EXEC = "btf_trace_sched_prepare_exec"
 
 
