@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors: one small tree. Each says what happened, why, and what to do next."""
 
+import re
+
+# Lines of a verifier's log that follow its path, and say nothing of why it stopped.
+_TRACE_LINE = re.compile(r"\d+: |;|libbpf:|processed |--|from \d+ to|R\d+(_w)?=|caller:|callee:|frame\d+:|Func#")
+
 
 class FaultinError(Exception):
     """The root: one line for the user, and the exit status that goes with it."""
@@ -27,14 +32,14 @@ class UnsupportedKernel(FaultinError):
 
 
 class VerifierError(FaultinError):
-    """The verifier refused a program. `log` is all it said, the cause comes first."""
+    """The verifier refused a program. `log` is all it said; the line shown is the cause."""
 
     def __init__(self, what: str, log: str) -> None:
         self.log = log
-        lines = [line.strip() for line in log.splitlines() if line.strip()]
-        useful = [x for x in lines if not x.startswith(("libbpf:", "processed ", "--", ";"))]
-        reason = useful[-1] if useful else (lines[-1] if lines else "no reason given")
-        super().__init__(what, f"the verifier says: {reason}", "please report this kernel")
+        lines = [line.strip() for line in log.splitlines()]
+        causes = [line for line in lines if line and not _TRACE_LINE.match(line)]
+        reason = causes[-1] if causes else "no reason given"
+        super().__init__(what, f"the verifier says: {reason}")
 
 
 class CommandError(FaultinError):

@@ -9,10 +9,11 @@ import argparse
 import importlib
 import os
 import sys
+import tempfile
 from typing import NoReturn
 
 from faultin import __version__
-from faultin.errors import FaultinError
+from faultin.errors import FaultinError, VerifierError
 from faultin.sinks.output import BrokenOutput
 
 COMMANDS = {
@@ -52,6 +53,15 @@ def _say(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
+def _kept_log(error: FaultinError) -> str:
+    """Where all is that a verifier said, if the error comes from one."""
+    if not isinstance(error, VerifierError):
+        return ""
+    with tempfile.NamedTemporaryFile("w", prefix="faultin-", suffix=".log", delete=False) as kept:
+        kept.write(error.log)
+    return f"; its whole log is in {kept.name}, please report it with this kernel's version"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; the exit status."""
     arguments = parser().parse_args(argv)
@@ -61,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenOutput as error:
         return error.status
     except FaultinError as error:
-        _say(str(error))
+        _say(str(error) + _kept_log(error))
         return error.status
     except KeyboardInterrupt:
         return 130

@@ -14,6 +14,7 @@ from faultin.errors import FaultinError, OutputError, UsageError
 
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MAX_BYTES = 1 << 20
+_PID_MAX = 1 << 22  # PID_MAX_LIMIT of include/linux/threads.h
 
 
 def _size(text: str) -> int:
@@ -80,12 +81,14 @@ def _command_of(arguments: argparse.Namespace) -> list[str]:
 
 def _check_pids(pids: list[int]) -> None:
     for pid in pids:
+        if not 0 < pid <= _PID_MAX:
+            raise UsageError(f"-p {pid}", "that is no process id")
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             raise FaultinError(f"-p {pid}", "there is no such process") from None
-        except (PermissionError, OverflowError) as error:
-            raise FaultinError(f"-p {pid}", f"not ours to trace ({error})") from None
+        except PermissionError as error:
+            raise FaultinError(f"-p {pid}", f"not ours to trace ({error.strerror})") from None
         if pid == os.getpid():
             raise FaultinError(f"-p {pid}", "faultin cannot trace itself")
 

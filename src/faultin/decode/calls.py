@@ -8,14 +8,14 @@ differs is looked at.
 
 from typing import Any, Callable
 
-from faultin.codegen.plan import Plan, Plans
+from faultin.codegen.plan import Op, OpKind, Plan, Plans
 from faultin.decode.captured import Context, assembler
 from faultin.decode.kinds import value_decoder
 from faultin.decode.signals import siginfo_event
 from faultin.drain.wire import PLAN_NONE, Piece, Record, RecordFlag, RecordType
 from faultin.errno_names import errno_name
 from faultin.event import Event, EventKind
-from faultin.values import Missing
+from faultin.values import Missing, Truncated
 
 _KINDS = {
     RecordType.CALL.value: EventKind.CALL,
@@ -26,9 +26,22 @@ _KINDS = {
 _CALL, _SIGNAL, _EXIT = RecordType.CALL.value, RecordType.SIGNAL.value, RecordType.EXIT.value
 _SETTLED, _SCRIPT = RecordFlag.SETTLED.value, RecordFlag.SCRIPT.value
 _LATE, _COMPAT = RecordFlag.LATE.value, RecordFlag.COMPAT.value
+_PART_LOST = RecordFlag.PART_LOST.value
+_MANY = (OpKind.STRINGS, OpKind.IOVEC, OpKind.MMSGHDR)
 _X32_BIT = 0x40000000
 _ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[Record, Plan], list[Piece]]
+
+
+def _nothing(op: Op, record: Record) -> tuple[Any, str]:
+    """What an operation without a piece means."""
+    if record.flags & _PART_LOST:
+        return Missing("gone"), "gone"
+    if op.kind is OpKind.IOCTL and not record.arguments[1] >> 30 & 3:
+        return value_decoder("hex")(record.arguments[op.position]), ""  # carries no data
+    if op.is_output or op.kind is OpKind.IOCTL:
+        return Missing("unset"), "unset"
+    return [], "entry"  # an array of no elements
 
 
 class PlanDecoder:
@@ -70,9 +83,15 @@ class PlanDecoder:
                 continue
             if found is None:
                 if name not in capture:
-                    values[name], capture[name] = Missing("unset"), "unset"
+                    value, word = _nothing(op, record)
+                    values[name] = value
+                    if word:
+                        capture[name] = word
                 continue
-            value, word = assemble(found, context._replace(reason="gone") if record.gone >> bit & 1 else context)
+            reason = context._replace(reason="gone") if record.gone >> bit & 1 else context
+            value, word = assemble(found, reason)
+            if record.flags & _PART_LOST and op.kind in _MANY and isinstance(value, list):
+                value, word = Truncated(value, None), "truncated"
             if capture.get(name, "unset") == "unset":
                 values[name], capture[name] = value, word
             else:

@@ -45,7 +45,9 @@ class Output:
 
     def close(self) -> None:
         """Everything written reaches the file; a terminal or pipe stays open."""
-        self._try(self._stream.close if self._owned else self._stream.flush)
+        self._try(self._stream.flush)
+        if self._owned:
+            self._try(self._stream.close)
 
     def _try(self, action) -> None:
         if self._broken:
