@@ -42,9 +42,10 @@ class _Log:
 
         def keep(level: int, text: bytes, arguments: int) -> int:
             if level < 2:
-                buffer = ctypes.create_string_buffer(1024)
-                libc.vsnprintf(buffer, 1024, text, ctypes.c_void_p(arguments))
-                self.lines.append(buffer.value.decode(errors="replace").rstrip())
+                # A verifier's log comes as one message, and its end says most.
+                buffer = ctypes.create_string_buffer(_LOG_BYTES)
+                libc.vsnprintf(buffer, _LOG_BYTES, text, ctypes.c_void_p(arguments))
+                self.lines += buffer.value.decode(errors="replace").splitlines()
             return 0
 
         self.callback = prototype(keep)
