@@ -37,7 +37,7 @@ def faultin(*words: Any, timeout: float = 120, **options: Any) -> Run:
     with NamedTemporaryFile(suffix=".jsonl") as output:
         ran = subprocess.run(
             command("trace", "--format", "jsonl", "-o", output.name, *words),
-            capture_output=True, text=True, timeout=timeout, **options,
+            capture_output=True, text=True, errors="replace", timeout=timeout, **options,
         )  # fmt: skip
         lines = [json.loads(line) for line in output.read().splitlines()]
     summary = lines.pop()["summary"] if lines and "summary" in lines[-1] else {}

@@ -49,15 +49,12 @@ def find(command: str, path: str) -> str:
     """The file that a shell would run; CommandError with 126 or 127 otherwise."""
     if "/" in command:
         return _check(command, command)
-    denied = None
-    for folder in path.split(os.pathsep):
-        candidate = os.path.join(folder or ".", command)
-        try:
-            return _check(candidate, command)
-        except CommandError as error:
-            if error.status == NOT_EXECUTABLE and denied is None:
-                denied = error
-    raise denied or CommandError(f"{command}: command not found", "it is not in PATH", NOT_FOUND)
+    candidates = [os.path.join(folder or ".", command) for folder in path.split(os.pathsep)]
+    files = [candidate for candidate in candidates if os.path.isfile(candidate)]
+    if not files:
+        raise CommandError(f"{command or repr(command)}: command not found", "it is not in PATH", NOT_FOUND)
+    executable = [candidate for candidate in files if os.access(candidate, os.X_OK)]
+    return _check((executable or files)[0], command)
 
 
 def _check(candidate: str, command: str) -> str:
@@ -118,8 +115,9 @@ class Command:
         if reason:
             os.waitpid(self.pid, 0)
             number = int(reason)
-            status = NOT_FOUND if number == errno.ENOENT else NOT_EXECUTABLE
-            raise CommandError(self.argv[0], os.strerror(number), status)
+            if number == errno.ENOENT:  # the file itself was there (find)
+                raise CommandError(self.argv[0], "its interpreter was not found", NOT_FOUND)
+            raise CommandError(self.argv[0], os.strerror(number), NOT_EXECUTABLE)
 
     def cancel(self) -> None:
         """The command never runs."""

@@ -17,6 +17,7 @@ from faultin.decode.remote import fill
 from faultin.drain.ring import Ring
 from faultin.drain.wire import Assembler, records
 from faultin.engines.base import Engine
+from faultin.errors import CommandError
 from faultin.event import Event, EventKind, Summary
 from faultin.launch import Command
 
@@ -64,7 +65,11 @@ class Session:
     def run_command(self, command: Command) -> Summary:
         """Traces the command and all its children until the last has ended."""
         self._engine.arm(command.pid)
-        command.release()
+        try:
+            command.release()
+        except CommandError:
+            self._finish()
+            raise
         return self._run(lambda: command.poll() is not None and self._engine.live() <= 0)
 
     def run_pids(self, pids: list[int]) -> Summary:

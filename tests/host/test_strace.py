@@ -77,8 +77,9 @@ each_program = pytest.mark.parametrize("program", PROGRAMS_TRACED, ids=lambda on
 
 
 def environment(folder: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    return {**kept, **ENVIRONMENT, "HOME": str(folder)}
+    sources = os.path.abspath(os.environ.get("PYTHONPATH", os.curdir))  # may be relative
+    found = {"PATH": os.environ["PATH"], "PYTHONPATH": sources, "HOME": str(folder)}
+    return {**ENVIRONMENT, **found}
 
 
 @pytest.fixture

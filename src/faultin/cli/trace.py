@@ -93,7 +93,8 @@ def _check_pids(pids: list[int]) -> None:
             raise FaultinError(f"-p {pid}", "faultin cannot trace itself")
 
 
-def _sink(arguments: argparse.Namespace):
+def _sink_maker(arguments: argparse.Namespace) -> Callable:
+    """What opens the output and gives the sink; all that it needs is imported now."""
     from faultin.sinks.counts import Counts
     from faultin.sinks.jsonl import Discard, JsonLines
     from faultin.sinks.output import Output

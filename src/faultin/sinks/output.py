@@ -28,7 +28,10 @@ class Output:
     def open(cls, path: str | None, fallback: BinaryIO) -> "Output":
         """The file at `path`, made anew; `fallback` (stderr, stdout) when that is None."""
         if path is None:
-            return cls(fallback, fallback.name, owned=False)
+            # Buffered by us: under PYTHONUNBUFFERED the stream writes part of what it is
+            # given, and says so only in a return value.
+            buffered = open(fallback.fileno(), "wb", buffering=1 << 16, closefd=False)
+            return cls(buffered, fallback.name, owned=False)
         try:
             return cls(open(path, "wb", buffering=1 << 16), path, owned=True)
         except OSError as error:
@@ -68,5 +71,5 @@ class Output:
         self._broken = True
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-        except OSError:
+        except (OSError, ValueError):  # closed already
             pass
