@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls: what two tracers saw, in one form, and where they differ.
 
-A Trace is the tree of a run's tasks: each has its calls in order, and the tasks it
-made in the order in which it made them, so that tasks of two runs are matched by
-their place in the tree.
+In: events of JSON Lines (strace_log.py reads those of strace). Out: the calls of
+each task in order, by its id, or by its place in the tree of tasks, by which two
+runs of a program are matched; and sentences that say where two lists differ.
 """
 
 import base64
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, Callable
 
 _MAKES_A_TASK = ("clone", "clone3", "fork", "vfork")
-_CONTEXT = 3  # calls shown before a difference
+_CONTEXT = 3  # calls shown on both sides of a difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +29,8 @@ class Call:
     error: str | None
 
 
-@dataclass(slots=True)
-class Task:
-    """A process or thread; `children` in the order in which it made them."""
-
-    tid: int
-    calls: list[Call]
-    children: list["Task"] = field(default_factory=list)
-
-    def walk(self, place: str = "1"):
-        """(place in the tree, task), parents first."""
-        yield place, self
-        for number, child in enumerate(self.children, 1):
-            yield from child.walk(f"{place}.{number}")
+Tasks = dict[int, list[Call]]  # by the id of the thread
+Compare = Callable[[Call, Call], str | None]  # what differs
 
 
 def made_by(calls: list[Call]) -> list[int]:
@@ -51,17 +38,24 @@ def made_by(calls: list[Call]) -> list[int]:
     return [call.ret for call in calls if call.name in _MAKES_A_TASK and (call.ret or -1) > 0]
 
 
-def tree(tasks: dict[int, list[Call]]) -> Task:
-    """The one task that none of the others made, with all that descend from it."""
-    children = {tid: made_by(calls) for tid, calls in tasks.items()}
-    made = {child for some in children.values() for child in some}
-    (root,) = set(tasks) - made
-    return _grow(root, tasks, children)
+def roots(tasks: Tasks) -> list[int]:
+    """The tasks that none of the others made."""
+    made = {child for calls in tasks.values() for child in made_by(calls)}
+    return [tid for tid in tasks if tid not in made]
 
 
-def _grow(tid: int, tasks: dict[int, list[Call]], children: dict[int, list[int]]) -> Task:
-    below = [_grow(child, tasks, children) for child in children.get(tid, [])]
-    return Task(tid, tasks.get(tid, []), below)
+def by_place(tasks: Tasks) -> dict[str, list[Call]]:
+    """The calls of every task by its place in the tree: 1.2 is the second that 1 made."""
+    places: dict[str, list[Call]] = {}
+
+    def put(place: str, tid: int) -> None:
+        places[place] = tasks.get(tid, [])
+        for number, child in enumerate(made_by(places[place]), 1):
+            put(f"{place}.{number}", child)
+
+    for number, tid in enumerate(roots(tasks), 1):
+        put(str(number), tid)
+    return places
 
 
 def plain(value: Any) -> bytes | list | int | None:
@@ -81,33 +75,19 @@ def from_event(event: dict) -> Call:
     return Call(event["syscall"], args, event["ret"], event["errno"])
 
 
-def read_events(path: Path) -> tuple[list[dict], dict]:
-    """The events and the summary of a JSON Lines file."""
-    *events, last = map(json.loads, path.read_text().splitlines())
-    return events, last["summary"]
-
-
-def by_task(events: list[dict]) -> dict[int, list[Call]]:
-    """The calls of every task by its id."""
-    tasks: dict[int, list[Call]] = {}
+def by_task(events: list[dict]) -> Tasks:
+    """The calls of every task."""
+    tasks: Tasks = {}
     for event in events:
         tasks.setdefault(event["tid"], []).append(from_event(event))
     return tasks
-
-
-Compare = Callable[[Call, Call], str | None]
-
-
-def same_name(one: Call, other: Call) -> str | None:
-    """The difference, if any."""
-    return None if one.name == other.name else "another call"
 
 
 def differences(expected: list[Call], found: list[Call], compare: Compare) -> list[str]:
     """Where two sequences differ. After one that is no longer the same call, none is told."""
     told = []
     for at, (one, other) in enumerate(zip_longest(expected, found)):
-        if one is None or other is None or same_name(one, other):
+        if one is None or other is None or one.name != other.name:
             return [*told, _misaligned(expected, found, at)]
         what = compare(one, other)
         if what:

@@ -9,7 +9,7 @@ import errno
 import re
 from pathlib import Path
 
-from calls import Call
+from calls import Call, Tasks
 
 OPTIONS = ["-f", "-ff", "-qq", "-v", "-xx", "-s", "4096"]
 
@@ -68,8 +68,8 @@ def call(line: str) -> Call | None:
     return Call(name, tuple(values), _returned(returned, error), error)
 
 
-def read(prefix: Path) -> dict[int, list[Call]]:
-    """The calls of every task by its id."""
+def read(prefix: Path) -> Tasks:
+    """The calls of every task."""
     logs = prefix.parent.glob(prefix.name + ".*")
     return {int(log.suffix[1:]): _calls(log) for log in logs}
 

@@ -94,28 +94,32 @@ def _check_pids(pids: list[int]) -> None:
 
 
 def _sink_maker(arguments: argparse.Namespace) -> Callable:
-    """What opens the output and gives the sink; all that it needs is imported now."""
+    """Imports what the sink needs; calling what it gives opens the output."""
     from faultin.sinks.counts import Counts
     from faultin.sinks.jsonl import Discard, JsonLines
     from faultin.sinks.output import Output
     from faultin.sinks.text import Style, Text
 
-    output = Output.open(arguments.output, sys.stderr.buffer)
-    if arguments.summary_only:
-        return Counts(output)
-    colour = {"always": True, "never": False, "auto": output.isatty() and not os.environ.get("NO_COLOR")}
-    style = Style(
-        times="r" if arguments.relative else "t" * min(arguments.times, 3),
-        latency=arguments.latency,
-        provenance=arguments.provenance,
-        colour=colour[arguments.colour],
-        verbose=arguments.verbose,
-    )
-    makers: dict[str, Callable] = {
-        "text": lambda: Text(output, style), "jsonl": lambda: JsonLines(output), "none": Discard,
-    }  # fmt: skip
-    sink = makers[arguments.format]()
-    return Counts(Output.open(None, sys.stderr.buffer), sink) if arguments.summary else sink
+    def make():
+        output = Output.open(arguments.output, sys.stderr.buffer)
+        if arguments.summary_only:
+            return Counts(output)
+        on_terminal = output.isatty() and not os.environ.get("NO_COLOR")
+        colour = {"always": True, "never": False, "auto": on_terminal}
+        style = Style(
+            times="r" if arguments.relative else "t" * min(arguments.times, 3),
+            latency=arguments.latency,
+            provenance=arguments.provenance,
+            colour=colour[arguments.colour],
+            verbose=arguments.verbose,
+        )
+        makers: dict[str, Callable] = {
+            "text": lambda: Text(output, style), "jsonl": lambda: JsonLines(output), "none": Discard,
+        }  # fmt: skip
+        sink = makers[arguments.format]()
+        return Counts(Output.open(None, sys.stderr.buffer), sink) if arguments.summary else sink
+
+    return make
 
 
 def _options(arguments: argparse.Namespace):
@@ -148,8 +152,9 @@ def _session(arguments: argparse.Namespace):
         prepared = pool.submit(_engine, arguments, options)
         from faultin.session import Session
 
-        sink = _sink(arguments)
+        make_sink = _sink_maker(arguments)
         engine, plans = prepared.result()
+    sink = make_sink()  # last: a trace that cannot be leaves the file as it was
     show = arguments.format == "text" and not arguments.summary_only
     return Session(engine, plans, options, sink, show, arguments.paths)
 
