@@ -78,7 +78,8 @@ int sys_exit(u64 *ctx)
 	bits = record->ret < 0 ? plan->on_failure : record->ret ? plan->on_positive : plan->on_zero;
 	gone = record->missed;
 	if (faultin_config.retry_at_exit && !(record->flags & RECORD_EXECED))
-		gone &= record->ret < 0 ? plan->overwritten_on_failure : plan->overwritten;
+		gone &= plan->flags & PLAN_IOCTL && (u32)record->args[1] >> 30 != 3 ? 0 :
+			record->ret < 0 ? plan->overwritten_on_failure : plan->overwritten;
 	bits |= record->missed & ~gone;
 	if (bits)
 		run_all(state, plan->ops, bits, HOW_EXIT);

@@ -153,6 +153,7 @@ enum plan_flag {
 	PLAN_TRACED = 1,
 	PLAN_NORETURN = 2,
 	PLAN_EXEC = 4,
+	PLAN_IOCTL = 8, /* its command says whether the input is written over */
 };
 
 struct plan {

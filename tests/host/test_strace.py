@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Callable
 
@@ -29,7 +31,6 @@ pytestmark = pytest.mark.kernel
 
 PROGRAMS = Path(__file__).parent / "programs"
 EVENTS = Path("/sys/kernel/tracing/events/syscalls")
-NOBODY = "a <a@example.org> 1700000000 +0000"
 ENVIRONMENT = {
     "LC_ALL": "C",
     "PYTHONHASHSEED": "0",
@@ -37,6 +38,7 @@ ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
+LEFT_OUT = 40  # calls of a trace that are left out, one at a time
 # Names that a program makes up: mkstemp's, of gcc and of git.
 TEMPORARY = re.compile(rb"(/tmp/cc|\.git/t)\w{6}\b")
 
@@ -44,6 +46,7 @@ CHILD_ENDS = "a SIGCHLD comes whenever the child ends: its handler returns then"
 FAIR_NUMBER = "mkstemp draws again when the number would not give each name the same chance"
 WHO_WAITS = "who comes second waits, and who comes first has none to wake"
 OWN_HEAP = "a thread's heap or stack is that of one that ended before, if one did"
+SHARED = "threads have one table of descriptors: who opens first has the lowest number"
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Program:
     """A command, what must be there before it runs, and what two runs may differ in.
 
     free: calls of which a run may have more or fewer, with the reason; until: for a
-    task, by its place, the call after which two runs go apart.
+    task, by its place, the call after which two runs go apart; numbers: why
+    descriptors may have others.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Program:
     prepare: Callable[[Path], None] = lambda folder: None
     free: dict[str, str] = field(default_factory=dict)
     until: dict[str, str] = field(default_factory=dict)
+    numbers: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,10 +106,12 @@ TRACED = [
         "make", ["make", "-s", "-j2"], c_project,
         free={"getrandom": FAIR_NUMBER, "rt_sigreturn": CHILD_ENDS},
     ),
+    # join() returns before the thread's last calls, so that exit_group may come first
     Program(
         "threads", python("threads.py"),
         free={"futex": WHO_WAITS, "mmap": OWN_HEAP, "munmap": OWN_HEAP, "mprotect": OWN_HEAP,
               "madvise": OWN_HEAP, "brk": OWN_HEAP},
+        until=dict.fromkeys(("1.1", "1.2", "1.3", "1.4"), "unlink"), numbers=SHARED,
     ),
     # find goes on until it writes to a pipe that head has left
     Program(
@@ -154,13 +161,20 @@ def from_exec(calls: list[Call]) -> list[Call]:
     return calls[names.index("execve") if "execve" in names else 0 :]
 
 
+def equal(told: object, seen: object) -> bool:
+    """Numbers are numbers, also where a name could stand: flags without a bit are "0"."""
+    if isinstance(told, int) and isinstance(seen, bytes) and re.fullmatch(rb"0|0x\w+|\d+", seen):
+        return int(seen, 8 if re.match(rb"0\d", seen) else 0) == told
+    return told == seen
+
+
 def exactly(one: Call, other: Call) -> str | None:
     """Equal in all that strace tells: strings, lists of strings, numbers, and the end."""
     if one.error != other.error or (one.ret != other.ret and one.ret is not None):
         return "another end"
-    told = [at for at, value in enumerate(one.args) if value is not None]
-    wrong = [at for at in told if one.args[at : at + 1] != other.args[at : at + 1]]
-    return f"arguments {wrong}" if wrong else None
+    pairs = enumerate(zip_longest(one.args, other.args))
+    wrong = [at for at, (told, seen) in pairs if told is not None and not equal(told, seen)]
+    return f"arguments {wrong} differ" if wrong else None
 
 
 def differences_of_one_run(logged: Tasks, seen: Tasks) -> list[str]:
@@ -192,10 +206,14 @@ def alike(one: Call, other: Call) -> str | None:
     """Equal in what another run of the program has, too: not in addresses, ids or times."""
     if one.error != other.error:
         return "another end"
-    if names_in(one) != names_in(other):
-        return "other names"
-    descriptor = names_in(one) or one.name in OF_DESCRIPTORS
-    return "another descriptor or length" if descriptor and one.ret != other.ret else None
+    return "other names" if names_in(one) != names_in(other) else None
+
+
+def alike_with_descriptors(one: Call, other: Call) -> str | None:
+    """The same, and equal in the descriptors and lengths that calls return."""
+    is_descriptor = names_in(one) or one.name in OF_DESCRIPTORS
+    other_number = is_descriptor and one.ret != other.ret
+    return alike(one, other) or ("another descriptor or length" if other_number else None)
 
 
 def bound(program: Program, place: str, calls: list[Call]) -> list[Call]:
@@ -207,11 +225,12 @@ def bound(program: Program, place: str, calls: list[Call]) -> list[Call]:
 
 
 def differences_of_two_runs(program: Program, logged: Tasks, seen: Tasks) -> list[str]:
+    compare = alike if program.numbers else alike_with_descriptors
     expected, found = by_place(logged), by_place(seen)
     wrong = [f"task {place} is in one run only" for place in expected.keys() ^ found.keys()]
     for place in expected.keys() & found.keys():
         both = (bound(program, place, calls) for calls in (expected[place], found[place]))
-        wrong += [f"task {place}, {what}" for what in differences(*both, alike)]
+        wrong += [f"task {place}, {what}" for what in differences(*both, compare)]
     return wrong
 
 
@@ -236,3 +255,67 @@ def test_the_program_does_the_same_as_under_strace(traces):
     seen = by_task(traces.faultin.events)
     wrong = differences_of_two_runs(traces.program, traces.strace, seen)
     assert not wrong, report(wrong)
+
+
+# Addresses that the kernel keeps, or whose use depends on what the call is to do.
+NOT_READ = {
+    ("set_tid_address", "tidptr"),
+    ("set_robust_list", "head"),
+    ("clone", "parent_tidptr"),
+    ("clone", "child_tidptr"),
+    ("futex", "uaddr"),
+    ("futex", "utime"),
+    ("futex", "uaddr2"),
+}
+WORDS = {"entry", "exit", "deferred", "remote", "exec",
+         "null", "unset", "fault", "gone", "truncated"}  # fmt: skip
+FUNCTIONS = {"stat": "newstat", "fstat": "newfstat", "lstat": "newlstat", "uname": "newuname",
+             "umount2": "umount", "sendfile": "sendfile64"}  # what implements a call
+POINTER = re.compile(r"field:[^;]*\*\s*(\w+);")
+
+
+@cache
+def pointers(call: str) -> list[str]:
+    """The pointer arguments of a call, as the kernel declares them."""
+    format_file = EVENTS / f"sys_enter_{FUNCTIONS.get(call, call)}" / "format"
+    names = POINTER.findall(format_file.read_text())
+    return [name for name in names if (call, name) not in NOT_READ]
+
+
+def test_what_the_programs_pass_is_read(traces):
+    """None of them passes a bad pointer, or changes what it passed while the call runs."""
+    events = [*traces.faultin.events, *traces.both_faultin.events]
+    assert not [event for event in events if {"fault", "gone"} & set(event["capture"].values())]
+
+
+def test_every_pointer_says_how_it_was_read(traces):
+    events = [*traces.faultin.events, *traces.both_faultin.events]
+    wrong = {
+        (event["syscall"], name)
+        for event in events
+        for name in {*pointers(event["syscall"]), *event["capture"]}
+        if event["capture"].get(name) not in WORDS
+    }
+    assert not wrong
+
+
+def with_one_missing(tasks: Tasks, compared: Tasks):
+    """(call, the tasks without it), for some of the calls that are compared."""
+    candidates = [(tid, call) for tid, calls in compared.items() for call in calls]
+    for tid, call in candidates[:: max(1, len(candidates) // LEFT_OUT)]:
+        yield call, {**tasks, tid: [one for one in tasks[tid] if one is not call]}
+
+
+def test_a_missing_event_of_the_same_run_is_noticed(traces):
+    logged, seen = traces.both_strace, by_task(traces.both_faultin.events)
+    compared = {tid: from_exec(seen[tid]) for tid in logged}
+    for call, fewer in with_one_missing(seen, compared):
+        assert differences_of_one_run(logged, fewer), call
+
+
+def test_a_missing_event_of_another_run_is_noticed(traces):
+    program, seen = traces.program, by_task(traces.faultin.events)
+    place_of = {id(calls): place for place, calls in by_place(seen).items()}
+    compared = {tid: bound(program, place_of[id(calls)], calls) for tid, calls in seen.items()}
+    for call, fewer in with_one_missing(seen, compared):
+        assert differences_of_two_runs(program, traces.strace, fewer), call

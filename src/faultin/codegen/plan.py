@@ -43,6 +43,7 @@ class PlanFlag(IntFlag):
     TRACED = 1
     NORETURN = 2
     EXEC = 4
+    IOCTL = 8
 
 
 _KINDS = {
@@ -163,7 +164,7 @@ def _plan(syscall: Syscall, arguments: tuple[Argument, ...], first: int) -> Plan
             zero |= (argument.when in (When.SUCCESS, When.ALWAYS)) << bit
             positive |= (argument.when is not When.FAILURE) << bit
         else:
-            lost = argument.direction is Direction.INOUT
+            lost = argument.direction is Direction.INOUT or op.kind is OpKind.IOCTL
             gone_on_success |= (lost and argument.when is not When.FAILURE) << bit
             gone_on_failure |= (lost and argument.when in (When.FAILURE, When.ALWAYS)) << bit
     ops = tuple(op for op, _ in found)
@@ -199,6 +200,8 @@ def plan(table: Table, traced: frozenset[int]) -> Plans:
             flags |= PlanFlag.NORETURN
         if syscall.name in _EXEC:
             flags |= PlanFlag.EXEC
+        if any(op.kind is OpKind.IOCTL for op in plans[number].ops):
+            flags |= PlanFlag.IOCTL
         rows[number] = _pack(plans[number], flags, selector, len(variants) - first, first, mask)
     for name in _EXEC:  # the command begins with one, traced or not
         number = table.by_name(name).nr

@@ -19,6 +19,7 @@ from faultin.values import Missing, Truncated
 
 Captured = tuple[Any, str]
 _UNKNOWN = 0xFFFFFFFF
+_ENAMETOOLONG = -36
 _LENGTH = Role.LENGTH.value
 _MISSED = How.MISSED.value  # plain, as it is compared for every piece
 
@@ -78,6 +79,7 @@ def _cut(value: Any, have: int, want: int, word: str) -> Captured:
 
 def _memory(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Captured]:
     many = argument.unit is Unit.COUNT
+    size = op.size if many else 1  # an array's length is told in elements
     decode = memory_array_decoder(argument.kind) if many else memory_decoder(argument.kind)
 
     def assemble(pieces: list[Piece], context: Context) -> Captured:
@@ -86,7 +88,7 @@ def _memory(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Capt
         data, want, word = _span(pieces, context) if pieces else (None, 0, "")
         if data is None:
             return Missing(context.reason), context.reason
-        return _cut(decode(data), len(data), want, word)
+        return _cut(decode(data), len(data) // size, want // size, word)
 
     return assemble
 
@@ -99,7 +101,8 @@ def _string(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Capt
         if piece is None or piece.how == _MISSED:
             return Missing(context.reason), context.reason
         value, word = decode(piece.data), HOW_WORDS[piece.how]
-        if len(piece.data) == PIECE_MAX and argument.kind != "path":
+        refused = context.ret == _ENAMETOOLONG  # of a path: it was longer than PATH_MAX
+        if len(piece.data) == PIECE_MAX and (argument.kind != "path" or refused):
             return Truncated(value, None), "truncated"
         return value, word
 
@@ -142,6 +145,10 @@ def _strings(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Cap
             if piece is None or piece.how == _MISSED:
                 values.append(Missing(context.reason))
                 words.append(context.reason)
+                continue
+            if len(piece.data) == PIECE_MAX:
+                values.append(Truncated(decode(piece.data), None))
+                words.append("truncated")
                 continue
             values.append(decode(piece.data))
             words.append(HOW_WORDS[piece.how])

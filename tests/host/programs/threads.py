@@ -6,8 +6,8 @@ import threading
 
 
 def work(name: str) -> None:
-    with open(name, "w", encoding="ascii") as file:
-        file.write(name * 3)
+    with open(name, "wb") as file:
+        file.write(name.encode() * 3)
     os.rename(name, name + ".done")
     os.stat(name + ".done")
     os.unlink(name + ".done")
