@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build hook: compiles the BPF core to LLVM bitcode and the native helpers.
+"""Build hook: compiles the BPF core, once for each engine, and the native helpers.
 
 The compiler is the clang inside ziglang, so that a build needs nothing but
 pip. What it makes goes to src/faultin/_built and from there into the wheel.
@@ -36,10 +36,11 @@ class BuildHook(BuildHookInterface):
         built = root / "src" / "faultin" / "_built"
         built.mkdir(exist_ok=True)
         machine = platform.machine()
-        core = root / "bpf" / "core.bpf.c"
         for arch, name in ARCHITECTURES.items():
             flags = [*BPF_FLAGS, f"-D__TARGET_ARCH_{name}", "-c"]
-            compile_c(root, flags, [core], built / f"core.{arch}.bc")
+            for engine in (root / "bpf").glob("*.bpf.c"):
+                target = f"{engine.name.removesuffix('.bpf.c')}.{arch}.bc"
+                compile_c(root, flags, [engine], built / target)
         flags = [*NATIVE_FLAGS, "-target", f"{machine}-linux-gnu.2.28"]
         compile_c(root, flags, sorted((root / "native").glob("*.c")), built / "libfaultin.so")
         build_data["pure_python"] = False

@@ -2,8 +2,9 @@
 /*
  * Capture: one operation of a plan becomes pieces in the task's heap.
  *
- * Every read is nofault. What is absent is marked HOW_MISSED, and remembered in
- * state->absent for whoever can take the fault and run the operation again.
+ * What is absent is marked HOW_MISSED, and remembered in state->absent for whoever
+ * can take the fault and run the operation again; where the program itself may
+ * (read.bpf.h), what is missing is not there.
  * Functions are global, so that the verifier looks at each once, whoever calls
  * it, and bits and lengths that they leave behind stay in memory, where it does
  * not follow every combination of them.
@@ -11,7 +12,7 @@
 #ifndef FAULTIN_CAPTURE_BPF_H
 #define FAULTIN_CAPTURE_BPF_H
 
-#include "state.bpf.h"
+#include "read.bpf.h"
 
 /* op, role, how, index and outer of a piece in one register: a global function
  * has five. */
@@ -122,7 +123,7 @@ __noinline int capture(struct task_state *state, u64 addr, u64 want, u64 key, u3
 	bounded(size);
 	if (size > PIECE_MAX)
 		size = PIECE_MAX;
-	if (size && bpf_probe_read_user(piece->data, size, (void *)addr))
+	if (size && read_user(piece->data, size, (void *)addr))
 		return miss(state, addr, want, key, size);
 	label(piece, addr, key, want, size);
 	state->used += sizeof(*piece) + ((size + 7) & ~7);
@@ -140,7 +141,7 @@ __noinline int capture_string(struct task_state *state, u64 addr, u64 key)
 	piece = new_piece(state);
 	if (!piece)
 		return 0;
-	size = bpf_probe_read_user_str(piece->data, PIECE_MAX, (void *)addr);
+	size = read_user_string(piece->data, (void *)addr);
 	if (size < 0)
 		return miss(state, addr, 0, key, 0);
 	label(piece, addr, key, size, size);
@@ -171,7 +172,7 @@ static long next_string(u64 i, struct walk *walk)
 {
 	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + 8 * i, addr = 0;
 
-	if (bpf_probe_read_user(&addr, sizeof(addr), (void *)at)) {
+	if (read_user(&addr, sizeof(addr), (void *)at)) {
 		walk->missed = miss(walk->state, at, sizeof(addr), KEY_ROLE(key, ROLE_ARRAY), sizeof(addr));
 		return 1;
 	}
@@ -189,7 +190,7 @@ static long next_iovec(u64 i, struct walk *walk)
 	struct user_iovec iov = {};
 	u64 have;
 
-	if (bpf_probe_read_user(&iov, sizeof(iov), (void *)at)) {
+	if (read_user(&iov, sizeof(iov), (void *)at)) {
 		walk->missed = miss(walk->state, at, sizeof(iov), KEY_ROLE(key, ROLE_ARRAY), sizeof(iov));
 		return 1;
 	}
@@ -226,7 +227,7 @@ static __always_inline int capture_message(struct task_state *state, u64 addr, u
 		return 0;
 	if (size > sizeof(msg))
 		size = sizeof(msg);
-	if (bpf_probe_read_user(&msg, size, (void *)addr))
+	if (read_user(&msg, size, (void *)addr))
 		return miss(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
 	missed |= capture(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
 	if (msg.name)
@@ -266,11 +267,11 @@ __noinline s64 term(struct task_state *state, u32 kind, u32 operand, u64 base, u
 	case TERM_RET:
 		return (state->record.ret > 0 ? state->record.ret : 0) + plus;
 	case TERM_DEREF:
-		if (arg && bpf_probe_read_user(&length, sizeof(length), (void *)arg))
+		if (arg && read_user(&length, sizeof(length), (void *)arg))
 			return -(s64)miss(state, arg, sizeof(length), key, sizeof(length));
 		return length + plus;
 	case TERM_SELF:
-		if (bpf_probe_read_user(&length, sizeof(length), (void *)(base + value)))
+		if (read_user(&length, sizeof(length), (void *)(base + value)))
 			return -(s64)miss(state, base + value, sizeof(length), key, sizeof(length));
 		return length + plus;
 	case TERM_BITS:

@@ -54,6 +54,7 @@ static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, 
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*const bpf_loop)(u32 times, void *callback, void *ctx, u64 flags) = (void *)181;
+static long (*const bpf_get_func_ret)(void *ctx, u64 *value) = (void *)184;
 static long (*const bpf_ringbuf_reserve_dynptr)(void *ring, u32 size, u64 flags, struct bpf_dynptr *ptr) = (void *)198;
 static void (*const bpf_ringbuf_submit_dynptr)(struct bpf_dynptr *ptr, u64 flags) = (void *)199;
 static void (*const bpf_ringbuf_discard_dynptr)(struct bpf_dynptr *ptr, u64 flags) = (void *)200;

@@ -46,6 +46,19 @@ static __always_inline bool begin_blocked(struct task_state *state, struct task_
 	return true;
 }
 
+/* A call whose memory is still being read, and will be when we are gone: it is told
+ * without. What is being written to its state is left alone. */
+static __always_inline void report_unread(struct task_state *state)
+{
+	struct record record;
+
+	__builtin_memcpy(&record, &state->record, sizeof(record));
+	record.type = RECORD_NORETURN;
+	record.flags |= RECORD_SETTLED;
+	record.missed = ALL_OPS;
+	send(&record, sizeof(record), false);
+}
+
 SEC("iter/task")
 int scan(struct bpf_iter__task *ctx)
 {
@@ -66,6 +79,8 @@ int scan(struct bpf_iter__task *ctx)
 		emit(state, RECORD_NORETURN);
 		return 0;
 	}
+	if (FAULTS && state && state->phase == PHASE_READ && shared.scan_type == RECORD_NORETURN)
+		report_unread(state);
 	if (state && state->phase == PHASE_CALL && state->record.ts < shared.scan_before &&
 	    (state->shown != state->record.seq || shared.scan_type == RECORD_NORETURN))
 		report_blocked(state);

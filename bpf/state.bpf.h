@@ -27,7 +27,7 @@ struct task_state {
 	u32 again;
 	u32 mark;
 	u32 settled;
-	u32 pad;
+	u32 inside; /* fentry: the call has reached its function, and is told from there */
 	struct absent absent[ABSENT_MAX];
 	struct record record;
 	u8 heap[HEAP_SIZE + sizeof(struct piece) + PIECE_MAX];
@@ -61,6 +61,8 @@ struct {
 /* Mapped by the consumer. */
 volatile struct shared shared;
 
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
 extern const struct config faultin_config;
 extern const struct plan faultin_plans[];
 extern const struct op faultin_ops[];
@@ -85,6 +87,7 @@ static __always_inline void follow(struct task_struct *task, u32 phase)
 		return;
 	}
 	state->phase = phase;
+	state->inside = phase == PHASE_IDLE; /* a new task returns from its parent's fork */
 	__sync_fetch_and_add(&shared.live, 1);
 }
 

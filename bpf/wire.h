@@ -198,6 +198,7 @@ enum phase {
 	PHASE_ATTACHED = 2, /* found running: it may be inside a call we saw no entry of */
 	PHASE_CALL = 3,     /* between entry and exit */
 	PHASE_WORK = 4,     /* has returned; task work reads what is still missing */
+	PHASE_READ = 5,     /* its memory is being read, which may take as long as a page does */
 };
 
 struct config {
@@ -209,6 +210,7 @@ struct config {
 	u32 retry_at_exit; /* 0: entry reads only, as other tracers do (for comparison) */
 	u32 foreign;      /* record calls of other ABIs and of unknown number too */
 	u32 task_work;    /* 0: none, 1: names of 6.18, 2: of 7.0 and later */
+	u32 copy_string;  /* whether there is bpf_copy_from_user_str */
 };
 
 #endif

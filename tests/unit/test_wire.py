@@ -10,7 +10,7 @@ import pytest
 from faultin.codegen import plan
 from faultin.codegen.plan import OpFlag, OpKind, PlanFlag
 from faultin.drain import wire
-from faultin.engines.deferred import _Shared
+from faultin.engines.attached import _Shared
 
 HEADER = Path(__file__).parents[2] / "bpf" / "wire.h"
 

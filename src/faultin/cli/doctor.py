@@ -27,7 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
                 {"name": f.name, "usable": f.usable, "reason": f.reason} for f in found
             ],
             "engines": [
-                {"engine": r.engine, "usable": r.usable, "reason": r.reason} for r in rungs
+                {
+                    "engine": r.engine, "usable": r.usable, "reason": r.reason,
+                    "strategies": r.strategies,
+                } for r in rungs
             ],
             "auto": chosen,
         }

@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="system calls: names, /regex/, %%file %%desc %%network ..., !not, comma separated")
     add("-s", metavar="BYTES", dest="max_bytes", type=_max_bytes, default=4096,
         help="most bytes captured of one buffer (default 4096; paths are always whole)")
-    add("--engine", default="auto", help="auto (default), deferred")
-    add("--strategy", help="how an engine reads what may fault (default: its best)")
+    add("--engine", default="auto", help="auto (default), tracepoint, fentry, deferred")
+    add("--strategy", help="how a sleepable engine takes faults: copy (default), prefault, ring")
     add("--buffer", metavar="BYTES", type=_ring_bytes, default=32 << 20,
         help="size of the ring buffer, a power of two (default 32m)")
     add("--format", choices=("text", "jsonl", "none"), default="text")

@@ -18,9 +18,9 @@ from faultin.errors import FaultinError
 _BUILT = Path(__file__).parents[1] / "_built"
 
 
-def core_bitcode(arch: str) -> bytes:
-    """The C core as LLVM bitcode, as compiled when the package was built."""
-    name = f"core.{arch}.bc"
+def core_bitcode(engine: str, arch: str) -> bytes:
+    """An engine's C core as LLVM bitcode, as compiled when the package was built."""
+    name = f"{engine}.{arch}.bc"
     try:
         return (_BUILT / name).read_bytes()
     except FileNotFoundError:
@@ -54,9 +54,9 @@ _PASSES = (
 )
 
 
-def build(arch: str, query_ir: str) -> bytes:
+def build(engine: str, arch: str, query_ir: str) -> bytes:
     """The BPF object of a query, linked now or kept from an earlier trace."""
-    bitcode = core_bitcode(arch)
+    bitcode = core_bitcode(engine, arch)
     parts = [bitcode, query_ir.encode(), version("llvmlite").encode(), "\n".join(_PASSES).encode()]
     return cached(parts, lambda: link(bitcode, query_ir))
 

@@ -110,6 +110,10 @@ class Plan:
     overwritten_on_failure: int
 
     @property
+    def returns(self) -> bool:
+        return self.syscall.name not in _NORETURN
+
+    @property
     def inputs(self) -> int:
         return sum(not op.is_output for op in self.ops)
 
@@ -196,7 +200,7 @@ def plan(table: Table, traced: frozenset[int]) -> Plans:
         variants += sorted(found)
         selector, mask = _selector(syscall)
         flags = PlanFlag.TRACED
-        if syscall.name in _NORETURN:
+        if not plans[number].returns:
             flags |= PlanFlag.NORETURN
         if syscall.name in _EXEC:
             flags |= PlanFlag.EXEC

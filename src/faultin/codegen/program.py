@@ -16,14 +16,17 @@ class Options:
     """What a trace fixes in its program. Sizes in bytes.
 
     task_work: the generation of its kfuncs (kernel/features.py), 0 to do without,
-    None for what the kernel has. retry_at_exit: False reads at entry only, as other
+    None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str.
+    retry_at_exit: False reads at entry only, as other
     tracers do, and loses what is cold; it is there to compare with.
     """
 
     max_bytes: int = 4096
+    strategy: str = "copy"
     ring_bytes: int = 32 << 20
     retry_at_exit: bool = True
     task_work: int | None = None
+    copy_string: bool = False
 
 
 def _constant(name: str, data: bytes) -> str:
@@ -35,7 +38,7 @@ def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
     counts = plans.counts
     config = pack(
-        "<8I",
+        "<9I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
@@ -44,6 +47,7 @@ def program_ir(plans: Plans, options: Options) -> str:
         options.retry_at_exit,
         plans.foreign,
         options.task_work or 0,
+        options.copy_string,
     )
     constants = "".join(_constant(name, data) for name, data in plans.images.items())
     keep = "define i32 @faultin_keep(ptr %state) alwaysinline {\n  ret i32 1\n}\n"

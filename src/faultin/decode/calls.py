@@ -33,8 +33,10 @@ _ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[Record, Plan], list[Piece]]
 
 
-def _nothing(op: Op, record: Record) -> tuple[Any, str]:
+def _nothing(op: Op, record: Record, bit: int, context: Context) -> tuple[Any, str]:
     """What an operation without a piece means."""
+    if record.missed >> bit & 1:
+        return Missing(context.reason), context.reason
     if record.flags & _PART_LOST:
         return Missing("gone"), "gone"
     if op.kind is OpKind.IOCTL and not record.arguments[1] >> 30 & 3:
@@ -83,7 +85,7 @@ class PlanDecoder:
                 continue
             if found is None:
                 if name not in capture:
-                    value, word = _nothing(op, record)
+                    value, word = _nothing(op, record, bit, context)
                     values[name] = value
                     if word:
                         capture[name] = word
@@ -189,6 +191,8 @@ class Decoder:
                 pieces += self._fill(record, decoder.plan)
             if record.ret != _EFAULT:  # nobody knows: it may have been unmapped since
                 reason = "gone"
+        elif record.type != _CALL:  # ended while its memory was being read
+            reason = "gone"
         ret = record.ret if record.type == _CALL else 0
         if not record.flags & _SCRIPT:
             return Context(reason, ret, None)

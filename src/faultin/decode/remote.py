@@ -232,9 +232,10 @@ def fill(record: Record, plan: Plan, max_bytes: int = 4096) -> list[Piece]:
     capture = _Capture(record, max_bytes)
     wanted = record.missed & ~record.gone
     pieces: list[Piece] = []
-    if not record.body:  # found blocked: nobody has read anything yet
-        for bit, op in enumerate(plan.ops[: plan.inputs]):
-            pieces += capture.op(plan.first + bit, op)
+    if not record.body:  # nobody has read anything yet
+        for bit, op in enumerate(plan.ops):
+            if (wanted >> bit & 1) if wanted else bit < plan.inputs:
+                pieces += capture.op(plan.first + bit, op)
         return pieces
     for piece in record.pieces():
         bit = piece.op - plan.first

@@ -60,6 +60,7 @@ class Phase(IntEnum):
     ATTACHED = 2
     CALL = 3
     WORK = 4
+    READ = 5
 
 
 HOW_WORDS = {how.value: how.name.lower() for how in How}

@@ -1,7 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The protocol of an engine: how session attaches, follows and lets go."""
+"""The protocol of an engine: how session attaches, follows and lets go.
 
+A module of an engine has NAME, its STRATEGIES, `rung()` and `make()`.
+"""
+
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """An engine: whether it is usable here, and why or why not."""
+
+    engine: str
+    strategies: tuple[str, ...]
+    usable: bool
+    reason: str
 
 
 class Engine(Protocol):

@@ -5,47 +5,44 @@ In: the engine that was asked for, or `auto`. Out: an attachable Engine. `ladder
 says of each engine whether it would serve, and what it lacks: the best first.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from types import ModuleType
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
-from faultin.engines.base import Engine
-from faultin.engines.deferred import Deferred
-from faultin.errors import FaultinError, UsageError
+from faultin.engines import deferred, fentry, tracepoint
+from faultin.engines.base import Engine, Rung
+from faultin.errors import FaultinError, UnsupportedKernel, UsageError
 from faultin.kernel import libbpf
-from faultin.kernel.features import probe
 from faultin.kernel.rights import rights
 
-ENGINES = ("deferred",)
-STRATEGIES = ("copy",)
+_ENGINES: tuple[ModuleType, ...] = (tracepoint, fentry, deferred)  # the best first
+ENGINES = tuple(engine.NAME for engine in _ENGINES)
+STRATEGIES = ("copy", "prefault", "ring")
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """An engine: whether it is usable here, and why or why not."""
+def _no_rights() -> FaultinError:
+    return FaultinError(
+        "no permission to load BPF programs",
+        "this needs CAP_BPF and CAP_PERFMON",
+        "run faultin as root, for example through sudo",
+    )
 
-    engine: str
-    usable: bool
-    reason: str
+
+def _rung(engine: ModuleType) -> Rung:
+    if not rights().may_load:
+        reason = "needs CAP_BPF and CAP_PERFMON: run as root"
+        return Rung(engine.NAME, engine.STRATEGIES, False, reason)
+    try:
+        libbpf.library()
+        return engine.rung()
+    except FaultinError as error:
+        return Rung(engine.NAME, engine.STRATEGIES, False, str(error))
 
 
 def ladder() -> list[Rung]:
     """Every engine, the most complete first."""
-    return [_deferred()]
-
-
-def _deferred() -> Rung:
-    have = rights()
-    if not have.may_load:
-        return Rung("deferred", False, "needs CAP_BPF and CAP_PERFMON: run as root")
-    try:
-        libbpf.library()
-        features = probe()
-    except FaultinError as error:
-        return Rung("deferred", False, str(error))
-    if features.task_work:
-        return Rung("deferred", True, "what is absent at entry and exit is read by bpf_task_work")
-    return Rung("deferred", True, "what is absent at entry and exit is read by process_vm_readv")
+    return [_rung(engine) for engine in _ENGINES]
 
 
 def choose(
@@ -55,16 +52,31 @@ def choose(
     if wanted not in ("auto", *ENGINES):
         raise UsageError(f"there is no engine {wanted!r}", "", f"there are auto, {', '.join(ENGINES)}")
     if strategy not in (None, *STRATEGIES):
-        known = ", ".join(STRATEGIES)
-        raise UsageError(f"engine deferred has no strategy {strategy!r}", "", f"it has {known}")
-    if not rights().may_load:
-        raise FaultinError(
-            "no permission to load BPF programs",
-            "this needs CAP_BPF and CAP_PERFMON",
-            "run faultin as root, for example through sudo",
+        raise UsageError(
+            f"there is no strategy {strategy!r}", "", f"there are {', '.join(STRATEGIES)}"
         )
+    if not rights().may_load:
+        raise _no_rights()
     libbpf.library()
-    features = probe()
-    if options.task_work is None:
-        options = replace(options, task_work=features.task_work)
-    return Deferred(plans, options, arch, features)
+    engine = _asked_for(wanted) if wanted != "auto" else _best(strategy, plans)
+    if strategy not in (None, *engine.STRATEGIES):
+        known = ", ".join(engine.STRATEGIES)
+        raise UsageError(f"engine {engine.NAME} has no strategy {strategy!r}", "", f"it has {known}")
+    return engine.make(plans, replace(options, strategy=strategy or engine.STRATEGIES[0]), arch)
+
+
+def _asked_for(wanted: str) -> ModuleType:
+    engine = _ENGINES[ENGINES.index(wanted)]
+    found = engine.rung()
+    if not found.usable:
+        raise UnsupportedKernel(f"engine {wanted} does not work here", found.reason)
+    return engine
+
+
+def _best(strategy: str | None, plans: Plans) -> ModuleType:
+    """The first of the ladder that serves this trace."""
+    for engine in _ENGINES[:-1]:
+        if strategy in (None, *engine.STRATEGIES) and engine.rung().usable:
+            if engine is not fentry or fentry.fits(plans):
+                return engine
+    return _ENGINES[-1]

@@ -9,9 +9,10 @@ commit that made the difference; bpf/compat.bpf.h is the other half.
 import os
 from dataclasses import dataclass
 from functools import cache
+from typing import Callable
 
 from faultin.errors import FaultinError
-from faultin.kernel import libbpf
+from faultin.kernel import bpf, libbpf
 from faultin.kernel.rights import rights
 
 # commit "bpf: task work scheduling kfuncs" (in v6.18); the suffix
@@ -26,27 +27,94 @@ _COPY_STRING = "bpf_copy_from_user_str"
 _PREPARE_EXEC = "btf_trace_sched_prepare_exec"
 
 
+# commit "bpf: Add sleepable support for raw tracepoint programs" (in v7.2) is what
+# lets this one be loaded as sleepable.
+_SYS_ENTER = "btf_trace_sys_enter"
+# How the functions of system calls begin, native ones first, each with a rare call for
+# probes that are attached for a moment.
+_PROBED = {
+    "x86_64": {
+        "__x64_sys_": "getcpu",
+        "__ia32_sys_": "getcpu",
+        "__ia32_compat_sys_": "sched_getaffinity",
+    },
+    "aarch64": {"__arm64_sys_": "getcpu", "__arm64_compat_sys_": "sched_getaffinity"},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
-    """`task_work`: 0 none, 1 under the names of v6.18, 2 under those of v7.0."""
+    """`task_work`: 0 none, 1 under the names of v6.18, 2 under those of v7.0.
+
+    sleepable_tracepoint: why the syscall tracepoints may not sleep; empty, if they may.
+    """
 
     task_work: int
     copy_string: bool
     prepare_exec: bool
+    sleepable_tracepoint: str
 
 
 @cache
 def probe() -> Features:
-    """Reads the kernel's BTF. UnsupportedKernel when there is none."""
+    """Reads the kernel's BTF and tries to load. UnsupportedKernel when there is no BTF."""
     functions = dict.fromkeys([*_TASK_WORK, _COPY_STRING], libbpf.FUNCTION)
-    found = libbpf.in_kernel_btf({**functions, _PREPARE_EXEC: libbpf.TYPEDEF})
+    tracepoints = dict.fromkeys([_PREPARE_EXEC, _SYS_ENTER], libbpf.TYPEDEF)
+    found = libbpf.kernel_btf_ids({**functions, **tracepoints})
     generation = max((number for name, number in _TASK_WORK.items() if name in found), default=0)
     string = _COPY_STRING in found
     return Features(
         task_work=generation if string else 0,
         copy_string=string,
         prepare_exec=_PREPARE_EXEC in found,
+        sleepable_tracepoint=_try_load(bpf.TRACE_RAW_TP, found.get(_SYS_ENTER, 0)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Fentry:
+    """Sleepable probes on the functions of system calls: why not, or empty if they work.
+
+    multi: the same of one program attached to many functions. prefixes: how the names
+    of functions begin that allow it; without FUNCTION_ERROR_INJECTION the native ones.
+    """
+
+    single: str
+    multi: str
+    prefixes: tuple[str, ...]
+
+
+@cache
+def probe_fentry() -> Fentry:
+    """Loads and attaches programs that only return, and takes them off again."""
+    names = {prefix: prefix + name for prefix, name in _PROBED[os.uname().machine].items()}
+    found = libbpf.kernel_btf_ids(dict.fromkeys(names.values(), libbpf.FUNCTION))
+    ids = {prefix: found[name] for prefix, name in names.items() if name in found}
+    one, many = bpf.TRACE_FENTRY, bpf.TRACE_FENTRY_MULTI
+    reasons = {p: _try_load(one, ids[p], lambda fd: bpf.attach(fd, one)) for p in ids}
+    prefixes = tuple(prefix for prefix, reason in reasons.items() if not reason)
+    native = next(iter(names))
+    if native not in prefixes:
+        reason = reasons.get(native, f"{names[native]} is not in the kernel's BTF")
+        return Fentry(reason, reason, ())
+    multi = _try_load(many, 0, lambda fd: bpf.attach_multi(fd, many, [ids[native]]))
+    return Fentry("", multi, prefixes)
+
+
+def _try_load(kind: int, btf_id: int, attach: Callable[[int], int] | None = None) -> str:
+    """Why a sleepable program of this attach type cannot be had; empty if it can."""
+    try:
+        program = bpf.load_nothing(kind, btf_id)
+    except OSError as error:
+        return f"loading one fails: {error.strerror}"
+    try:
+        if attach:
+            os.close(attach(program))
+    except OSError as error:
+        return f"attaching one fails: {error.strerror}"
+    finally:
+        os.close(program)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +153,11 @@ def findings() -> list[Finding]:
         Finding("bpf_task_work", bool(features.task_work), names[features.task_work]),
         Finding("bpf_copy_from_user_str", features.copy_string, "the kernel's BTF"),
         Finding("sched_prepare_exec", features.prepare_exec, "the kernel's BTF"),
+        _finding("sleepable tp_btf", features.sleepable_tracepoint),
+        _finding("sleepable fentry", probe_fentry().single),
+        _finding("sleepable fentry.multi", probe_fentry().multi),
     ]
+
+
+def _finding(name: str, reason: str) -> Finding:
+    return Finding(name, not reason, reason or "one was loaded")

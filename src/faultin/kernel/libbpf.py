@@ -12,8 +12,10 @@ import errno
 import mmap
 import os
 from functools import cache
+from typing import Protocol
 
 from faultin.errors import FaultinError, UnsupportedKernel, VerifierError
+from faultin.kernel.bpf import F_SLEEPABLE, PROG_TYPE_TRACING
 from faultin.kernel.rights import rights
 
 _LOG_BYTES = 16 << 20
@@ -76,8 +78,11 @@ def library() -> tuple[ctypes.CDLL, _Log]:
         "bpf_program__name": (text, [pointer]),
         "bpf_program__fd": (number, [pointer]),
         "bpf_program__attach": (pointer, [pointer]),
-        "bpf_program__insn_cnt": (ctypes.c_size_t, [pointer]),
         "bpf_program__set_autoload": (number, [pointer, ctypes.c_bool]),
+        "bpf_program__set_flags": (number, [pointer, ctypes.c_uint32]),
+        "bpf_program__set_type": (number, [pointer, number]),
+        "bpf_program__set_expected_attach_type": (number, [pointer, number]),
+        "bpf_program__set_attach_target": (number, [pointer, number, text]),
         "bpf_link__destroy": (number, [pointer]),
         "bpf_link__fd": (number, [pointer]),
         "bpf_iter_create": (number, [number]),
@@ -108,6 +113,24 @@ def _failure(what: str, number: int, log: list[str]) -> FaultinError:
         return VerifierError(what, "\n".join(log))
     reason = log[-1].removeprefix("libbpf: ") if log else os.strerror(number)
     return UnsupportedKernel(what, reason)
+
+
+class Closable(Protocol):
+    """An attachment that can be taken off."""
+
+    def close(self) -> None: ...
+
+
+class RawLink:
+    """A link that the kernel gave to us and not to libbpf."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 class Link:
@@ -157,6 +180,23 @@ class Object:
         """Before load: have a program whose section begins with `?` loaded too."""
         self._lib.bpf_program__set_autoload(self._program(program), True)
 
+    def set_sleepable(self, program: str) -> None:
+        """Before load: the program may take faults."""
+        self._lib.bpf_program__set_flags(self._program(program), F_SLEEPABLE)
+
+    def set_target(self, program: str, function: str) -> None:
+        """Before load: the kernel function that a program is for."""
+        self._lib.bpf_program__set_attach_target(self._program(program), 0, function.encode())
+        self.enable(program)
+
+    def set_tracing(self, program: str, attach_type: int) -> None:
+        """Before load: a tracing program of an attach type that libbpf may not know."""
+        handle = self._program(program)
+        self._lib.bpf_program__set_type(handle, PROG_TYPE_TRACING)
+        self._lib.bpf_program__set_expected_attach_type(handle, attach_type)
+        self._lib.bpf_program__set_flags(handle, F_SLEEPABLE)
+        self.enable(program)
+
     def load(self) -> None:
         """Verifies and loads every program, or raises with the verifier's reason."""
         error = self._lib.bpf_object__load(self._handle)
@@ -170,13 +210,13 @@ class Object:
         """After load: the core's variables (.bss), shared with the kernel."""
         return mmap.mmap(self.map_fd(".bss"), mmap.PAGESIZE, mmap.MAP_SHARED)
 
-    def instructions(self) -> dict[str, int]:
-        """Each program's size in BPF instructions, its subprograms included."""
-        sizes, program = {}, None
+    def program_fds(self) -> dict[str, int]:
+        """After load: every program that was loaded."""
+        fds, program = {}, None
         while program := self._lib.bpf_object__next_program(self._handle, program):
-            name = self._lib.bpf_program__name(program).decode()
-            sizes[name] = self._lib.bpf_program__insn_cnt(program)
-        return sizes
+            if (fd := self._lib.bpf_program__fd(program)) >= 0:
+                fds[self._lib.bpf_program__name(program).decode()] = fd
+        return fds
 
     def attach(self, name: str) -> Link:
         handle = self._lib.bpf_program__attach(self._program(name))
@@ -208,8 +248,8 @@ def run_iterator(link: Link) -> None:
 FUNCTION, TYPEDEF = 12, 8  # BTF_KIND_FUNC, BTF_KIND_TYPEDEF
 
 
-def in_kernel_btf(kinds: dict[str, int]) -> set[str]:
-    """Which of these names, each with its BTF kind, the running kernel has."""
+def kernel_btf_ids(kinds: dict[str, int]) -> dict[str, int]:
+    """Of these names, each with its BTF kind, those that the running kernel has: its ids."""
     lib, log = library()
     btf = lib.btf__load_vmlinux_btf()
     if not btf:
@@ -219,9 +259,10 @@ def in_kernel_btf(kinds: dict[str, int]) -> set[str]:
         )
     try:
         find = lib.btf__find_by_name_kind
-        return {name for name, kind in kinds.items() if find(btf, name.encode(), kind) > 0}
+        ids = {name: find(btf, name.encode(), kind) for name, kind in kinds.items()}
     finally:
         lib.btf__free(btf)
+    return {name: number for name, number in ids.items() if number > 0}
 
 
 def version() -> str:

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What exec takes away before it could be read: read at the last moment, or from
+ * what the kernel keeps of it. */
+#ifndef FAULTIN_EXEC_BPF_H
+#define FAULTIN_EXEC_BPF_H
+
+#include "capture.bpf.h"
+
+/* The last moment at which what exec was given can be read: the kernel has just
+ * read it, so it is resident, and the address space is still the old one. Loaded
+ * where the kernel has it.
+ * commit "tracing: Add sched_prepare_exec tracepoint" (in v6.10) */
+SEC("?tp_btf/sched_prepare_exec")
+int sched_prepare(u64 *ctx)
+{
+	struct task_state *state = state_of((void *)ctx[0]);
+	const struct plan *plan;
+
+	if (!state || state->phase != PHASE_CALL || !state->record.missed || !faultin_config.retry_at_exit)
+		return 0;
+	plan = plan_at(state->record.plan);
+	if (plan)
+		run_all(state, plan->inputs, state->record.missed, HOW_EXEC);
+	return 0;
+}
+
+/* The path that exec was given, from the kernel's copy. */
+static __noinline int capture_filename(struct task_state *state __attribute__((nonnull)), u64 filename,
+				       u64 key)
+{
+	struct piece *piece = new_piece(state);
+	long size;
+
+	if (!piece)
+		return 1;
+	size = bpf_probe_read_kernel_str(piece->data, PIECE_MAX, (void *)filename);
+	if (size < 0)
+		return 1;
+	label(piece, 0, key, size, size);
+	state->used += sizeof(*piece) + (((u32)size + 7) & ~7);
+	return 0;
+}
+
+/* What exec took away before it could be read: argv and envp stand in the new
+ * stack, which is resident, as the kernel has just written it. */
+SEC("tp_btf/sched_process_exec")
+int sched_exec(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct linux_binprm *bprm = (void *)ctx[2];
+	struct task_state *state = state_of(task);
+	const struct plan *plan;
+	struct mm_struct *mm;
+	u64 args[2], envs[2];
+	u32 i, left = 0;
+
+	if (!state || state->phase != PHASE_CALL)
+		return 0;
+	state->record.flags |= RECORD_EXECED;
+	if (bprm->interp != bprm->filename)
+		state->record.flags |= RECORD_SCRIPT;
+	plan = plan_at(state->record.plan);
+	mm = task->mm;
+	if (!state->record.missed || !faultin_config.retry_at_exit || !plan || !mm)
+		return 0;
+	args[0] = mm->arg_start;
+	args[1] = mm->arg_end;
+	envs[0] = mm->env_start;
+	envs[1] = mm->env_end;
+	for (i = 0; i < 3 && i < plan->inputs; i++) {
+		u32 op = plan->first + i, flags;
+		int missing = 1;
+
+		if (!(state->record.missed >> i & 1) || op >= faultin_config.ops)
+			continue;
+		bounded(op);
+		if (op >= faultin_config.ops)
+			continue;
+		flags = faultin_ops[op].flags;
+		if (flags & OP_EXEC_PATH)
+			missing = capture_filename(state, (u64)bprm->filename, KEY(op, ROLE_DATA, HOW_EXEC));
+		if (flags & OP_EXEC_ARGV)
+			missing = capture_range(state, args[0], args[1] - args[0],
+							KEY(op, ROLE_BLOCK, HOW_EXEC), EXEC_BLOCK_MAX);
+		if (flags & OP_EXEC_ENVP)
+			missing = capture_range(state, envs[0], envs[1] - envs[0],
+							KEY(op, ROLE_BLOCK, HOW_EXEC), EXEC_BLOCK_MAX);
+		if (missing)
+			left |= 1 << i;
+	}
+	state->record.missed = left;
+	return 0;
+}
+
+#endif
