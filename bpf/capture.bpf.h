@@ -120,10 +120,9 @@ __noinline int capture(struct task_state *state, u64 addr, u64 want, u64 key, u3
 		return 0;
 	if (size > want)
 		size = want;
-	bounded(size);
 	if (size > PIECE_MAX)
 		size = PIECE_MAX;
-	if (size && read_user(piece->data, size, (void *)addr))
+	if (size && read_user(piece->data, masked(size, PIECE_MAX), (void *)addr))
 		return miss(state, addr, want, key, size);
 	label(piece, addr, key, want, size);
 	state->used += sizeof(*piece) + ((size + 7) & ~7);
@@ -227,7 +226,7 @@ static __always_inline int capture_message(struct task_state *state, u64 addr, u
 		return 0;
 	if (size > sizeof(msg))
 		size = sizeof(msg);
-	if (read_user(&msg, size, (void *)addr))
+	if (read_user(&msg, masked(size, sizeof(msg)), (void *)addr))
 		return miss(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
 	missed |= capture(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
 	if (msg.name)
@@ -352,37 +351,26 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 				   op->flags & OP_CAPPED ? faultin_config.max_bytes : 65536);
 }
 
-struct each_op {
-	struct task_state *state;
-	u32 how;
-};
-
-/* Runs operation `i` of the call's plan, if its bit is set in state->todo; sets
- * its bit in record.missed when a piece of it is missing. */
-static long next_op(u64 i, struct each_op *each)
-{
-	struct task_state *state = each->state;
-	const struct plan *plan;
-
-	if (!(state->todo >> (i & 31) & 1))
-		return 0;
-	plan = plan_at(state->record.plan);
-	if (!plan)
-		return 1;
-	if (perform(state, plan->first + i, each->how))
-		state->record.missed |= 1u << (i & 31);
-	return 0;
-}
-
-/* Runs those of the first `count` operations of the plan whose bits are set. */
+/* Runs those of the first `count` operations of the plan whose bits are set, and
+ * sets the bits of those with a piece missing. The bits are read from memory anew
+ * each time, where the verifier does not follow their combinations. */
 static __always_inline void run_all(struct task_state *state, u32 count, u32 bits, u32 how)
 {
-	struct each_op each = { state, how };
+	const struct plan *plan = plan_at(state->record.plan);
+	u32 i, first;
 
 	state->record.missed = 0;
 	state->absents = 0;
 	state->todo = bits;
-	bpf_loop(count, next_op, &each, 0);
+	if (!plan)
+		return;
+	first = plan->first;
+	for (i = 0; i < OPS_MAX; i++) {
+		if (i >= count)
+			break;
+		if (*(volatile u32 *)&state->todo >> i & 1 && perform(state, first + i, how))
+			state->record.missed |= 1u << i;
+	}
 }
 
 #endif

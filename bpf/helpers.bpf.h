@@ -21,6 +21,15 @@
  * so that the verifier sees the check and the use on one register. */
 #define bounded(var) asm volatile("" : "+r"(var))
 
+/* A value that is known to be from 1 to a power of two, told by a mask: a comparison
+ * is lost on verifiers that do not follow 32-bit copies (before v6.8), if the
+ * compiler compares one register and uses another. */
+static __always_inline u32 masked(u32 value, const u32 limit)
+{
+	bounded(value);
+	return ((value - 1) & (limit - 1)) + 1;
+}
+
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_RINGBUF = 27,

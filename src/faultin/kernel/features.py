@@ -30,6 +30,8 @@ _PREPARE_EXEC = "btf_trace_sched_prepare_exec"
 # commit "bpf: Add sleepable support for raw tracepoint programs" (in v7.2) is what
 # lets this one be loaded as sleepable.
 _SYS_ENTER = "btf_trace_sys_enter"
+# Where nobody may sleep: a kernel that loads one for it too (6.1 does) checks nothing.
+_SCHED_SWITCH = "btf_trace_sched_switch"
 # How the functions of system calls begin, native ones first, each with a rare call for
 # probes that are attached for a moment.
 _PROBED = {
@@ -59,7 +61,7 @@ class Features:
 def probe() -> Features:
     """Reads the kernel's BTF and tries to load. UnsupportedKernel when there is no BTF."""
     functions = dict.fromkeys([*_TASK_WORK, _COPY_STRING], libbpf.FUNCTION)
-    tracepoints = dict.fromkeys([_PREPARE_EXEC, _SYS_ENTER], libbpf.TYPEDEF)
+    tracepoints = dict.fromkeys([_PREPARE_EXEC, _SYS_ENTER, _SCHED_SWITCH], libbpf.TYPEDEF)
     found = libbpf.kernel_btf_ids({**functions, **tracepoints})
     generation = max((number for name, number in _TASK_WORK.items() if name in found), default=0)
     string = _COPY_STRING in found
@@ -67,7 +69,7 @@ def probe() -> Features:
         task_work=generation if string else 0,
         copy_string=string,
         prepare_exec=_PREPARE_EXEC in found,
-        sleepable_tracepoint=_try_load(bpf.TRACE_RAW_TP, found.get(_SYS_ENTER, 0)),
+        sleepable_tracepoint=_try_tracepoints(found),
     )
 
 
@@ -99,6 +101,14 @@ def probe_fentry() -> Fentry:
         return Fentry(reason, reason, ())
     multi = _try_load(many, 0, lambda fd: bpf.attach_multi(fd, many, [ids[native]]))
     return Fentry("", multi, prefixes)
+
+
+def _try_tracepoints(found: dict[str, int]) -> str:
+    """Why the syscall tracepoints may not sleep; empty if they may."""
+    reason = _try_load(bpf.TRACE_RAW_TP, found.get(_SYS_ENTER, 0))
+    if not reason and not _try_load(bpf.TRACE_RAW_TP, found.get(_SCHED_SWITCH, 0)):
+        return "this kernel would load them for any tracepoint"
+    return reason
 
 
 def _try_load(kind: int, btf_id: int, attach: Callable[[int], int] | None = None) -> str:
