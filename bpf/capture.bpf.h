@@ -12,7 +12,7 @@
 #ifndef FAULTIN_CAPTURE_BPF_H
 #define FAULTIN_CAPTURE_BPF_H
 
-#include "read.bpf.h"
+#include "direct.bpf.h"
 
 /* op, role, how, index and outer of a piece in one register: a global function
  * has five. */
@@ -67,14 +67,6 @@ static __always_inline struct piece *new_piece(struct task_state *state)
 	return (struct piece *)(state->heap + used);
 }
 
-static __always_inline void label(struct piece *piece, u64 addr, u64 key, u64 want, u32 len)
-{
-	piece->addr = addr;
-	*(u64 *)&piece->op = key;
-	piece->want = want > 0xffffffff ? 0xffffffff : want;
-	piece->len = len;
-}
-
 /* A piece without bytes. */
 static __always_inline int note(struct task_state *state, u64 addr, u64 want, u64 key)
 {
@@ -122,9 +114,15 @@ __noinline int capture(struct task_state *state, u64 addr, u64 want, u64 key, u3
 		size = want;
 	if (size > PIECE_MAX)
 		size = PIECE_MAX;
+	label(piece, addr, key, want, size);
+	if (is_direct() && size) {
+		long err = send_direct(state, piece, masked(size, PIECE_MAX));
+
+		if (err != NO_ROOM)
+			return err ? miss(state, addr, want, key, size) : 0;
+	}
 	if (size && read_user(piece->data, masked(size, PIECE_MAX), (void *)addr))
 		return miss(state, addr, want, key, size);
-	label(piece, addr, key, want, size);
 	state->used += sizeof(*piece) + ((size + 7) & ~7);
 	return 0;
 }
@@ -140,7 +138,13 @@ __noinline int capture_string(struct task_state *state, u64 addr, u64 key)
 	piece = new_piece(state);
 	if (!piece)
 		return 0;
-	size = read_user_string(piece->data, (void *)addr);
+	if (is_direct()) {
+		label(piece, addr, key, 0, 0);
+		size = send_direct(state, piece, 0);
+		if (size != NO_ROOM)
+			return size ? miss(state, addr, 0, key, 0) : 0;
+	}
+	size = read_user_string(piece->data, PIECE_MAX, (void *)addr);
 	if (size < 0)
 		return miss(state, addr, 0, key, 0);
 	label(piece, addr, key, size, size);

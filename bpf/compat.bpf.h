@@ -141,5 +141,10 @@ extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_ta
 					 bpf_task_work_callback_t callback) __weak __ksym;
 /* commit "bpf: Add bpf_copy_from_user_str kfunc" (in v6.12) */
 extern int bpf_copy_from_user_str(void *dst, u32 size, const void *src, u64 flags) __weak __ksym;
+/* commit "bpf: Implement dynptr copy kfuncs" (in v6.16); offset and size are u64 since v6.19 */
+extern int bpf_probe_read_user_dynptr(struct bpf_dynptr *to, u64 offset, u64 size,
+				      const void *src) __weak __ksym;
+extern int bpf_copy_from_user_dynptr(struct bpf_dynptr *to, u64 offset, u64 size,
+				     const void *src) __weak __ksym;
 
 #endif

@@ -52,6 +52,7 @@ enum record_flag {
 	RECORD_PART_LOST = 16, /* ... and one of them found the ring buffer full */
 	RECORD_LATE = 32,     /* tracing began while the call was running */
 	RECORD_SETTLED = 64,  /* faults were taken: what is missing now, is not there */
+	RECORD_DIRECT = 128,  /* a part that is one piece; what follows its bytes is nothing */
 };
 
 struct record {
@@ -190,6 +191,14 @@ struct shared {
 	u32 scan_phase;  /* ... in this phase */
 	u32 scan_type;   /* scan: as this type; RECORD_BLOCKED once a call, RECORD_NORETURN at last */
 	u32 pad;
+	u64 fell_back_full; /* reads that found no room for a direct record, and used the heap */
+	u64 fell_back_gone; /* ... and whose page went away each time it had been touched */
+};
+
+enum strategy {
+	STRATEGY_COPY = 0,     /* into the task's heap, faults taken */
+	STRATEGY_PREFAULT = 1, /* touched, then nofault into a reserved record */
+	STRATEGY_RING = 2,     /* into a reserved record, faults taken */
 };
 
 enum phase {
@@ -211,6 +220,8 @@ struct config {
 	u32 foreign;      /* record calls of other ABIs and of unknown number too */
 	u32 task_work;    /* 0: none, 1: names of 6.18, 2: of 7.0 and later */
 	u32 copy_string;  /* whether there is bpf_copy_from_user_str */
+	u32 copy_dynptr;  /* ... bpf_copy_from_user_dynptr and its nofault sibling */
+	u32 strategy;     /* of the programs that may sleep */
 };
 
 #endif

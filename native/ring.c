@@ -15,6 +15,7 @@
 #define BUSY (1u << 31)
 #define DISCARD (1u << 30)
 #define HEADER 8
+#define SKIP_MAX 4096
 
 struct ring {
 	uint64_t *consumer;
@@ -23,6 +24,10 @@ struct ring {
 	uint64_t mask;
 	long page;
 	int epoll;
+	uint64_t next; /* where to read on: the length of a busy record is known, so that */
+	uint32_t skip; /* up to so many may be skipped; */
+	uint32_t skipped;
+	uint64_t busy[SKIP_MAX]; /* their space is free only once they have been read */
 };
 
 void faultin_ring_close(struct ring *ring)
@@ -38,8 +43,9 @@ void faultin_ring_close(struct ring *ring)
 	free(ring);
 }
 
-/* NULL with errno set, or a ring over the map `fd` of `size` bytes. */
-struct ring *faultin_ring_open(int fd, uint64_t size)
+/* NULL with errno set, or a ring over the map `fd` of `size` bytes. `skip`: read on
+ * behind records that are still being written, and come back to them. */
+struct ring *faultin_ring_open(int fd, uint64_t size, int skip)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	struct ring *ring = calloc(1, sizeof(*ring));
@@ -54,12 +60,61 @@ struct ring *faultin_ring_open(int fd, uint64_t size)
 	ring->data = (const uint8_t *)ring->producer + ring->page;
 	ring->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (ring->consumer != MAP_FAILED && ring->producer != MAP_FAILED && ring->epoll >= 0 &&
-	    !epoll_ctl(ring->epoll, EPOLL_CTL_ADD, fd, &event))
+	    !epoll_ctl(ring->epoll, EPOLL_CTL_ADD, fd, &event)) {
+		ring->next = *ring->consumer;
+		ring->skip = skip ? SKIP_MAX : 0;
 		return ring;
+	}
 	err = errno;
 	faultin_ring_close(ring);
 	errno = err;
 	return NULL;
+}
+
+static uint32_t length_at(const struct ring *ring, uint64_t position)
+{
+	const uint8_t *record = ring->data + (position & ring->mask);
+
+	return __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t size_of(uint32_t length)
+{
+	return HEADER + (((uint64_t)(length & ~(BUSY | DISCARD)) + 7) & ~7ULL);
+}
+
+/* One record that is no more busy to `out`, unless it was discarded. Returns 0, or
+ * -1 if there is no room for it. */
+static int take(const struct ring *ring, uint64_t position, uint32_t length, uint8_t *out,
+		uint64_t room, uint64_t *copied)
+{
+	uint64_t size = size_of(length);
+
+	if (length & DISCARD)
+		return 0;
+	if (*copied + size > room)
+		return -1;
+	memcpy(out + *copied, ring->data + (position & ring->mask), size);
+	*copied += size;
+	return 0;
+}
+
+/* Of the records that were skipped as busy, those that are so no more. */
+static int take_skipped(struct ring *ring, uint8_t *out, uint64_t room, uint64_t *copied)
+{
+	uint32_t kept = 0, i;
+	int full = 0;
+
+	for (i = 0; i < ring->skipped; i++) {
+		uint64_t position = ring->busy[i];
+		uint32_t length = length_at(ring, position);
+
+		if (!full && !(length & BUSY) && !(full = take(ring, position, length, out, room, copied)))
+			continue;
+		ring->busy[kept++] = position;
+	}
+	ring->skipped = kept;
+	return full;
 }
 
 /* Copies records to `out`, each as the ring holds it: 8 bytes whose first four
@@ -67,37 +122,28 @@ struct ring *faultin_ring_open(int fd, uint64_t size)
  * `timeout` ms when there are none; -1 if the first does not fit into `room`. */
 int64_t faultin_ring_drain(struct ring *ring, uint8_t *out, uint64_t room, int timeout)
 {
-	uint64_t consumer = *ring->consumer;
-	uint64_t copied = 0, start, producer;
+	uint64_t copied = 0, producer;
 	struct epoll_event event;
+	int full;
 
 	producer = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
-	if (consumer == producer && timeout) {
+	if (ring->next == producer && timeout) {
 		epoll_wait(ring->epoll, &event, 1, timeout);
 		producer = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 	}
-	start = consumer;
-	while (consumer < producer) {
-		const uint8_t *record = ring->data + (consumer & ring->mask);
-		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
-		uint64_t size;
+	full = take_skipped(ring, out, room, &copied);
+	while (!full && ring->next < producer) {
+		uint32_t length = length_at(ring, ring->next);
 
-		if (length & BUSY)
+		if (!(length & BUSY))
+			full = take(ring, ring->next, length, out, room, &copied);
+		else if (ring->skipped < ring->skip)
+			ring->busy[ring->skipped++] = ring->next;
+		else
 			break;
-		size = HEADER + (((uint64_t)(length & ~DISCARD) + 7) & ~7ULL);
-		if (!(length & DISCARD)) {
-			if (copied + size > room)
-				break;
-			memcpy(out + copied, record, size);
-			copied += size;
-		}
-		consumer += size;
+		if (!full)
+			ring->next += size_of(length);
 	}
-	if (consumer != start)
-		__atomic_store_n(ring->consumer, consumer, __ATOMIC_RELEASE);
-	else if (copied == 0 && consumer < producer &&
-		 !(__atomic_load_n((const uint32_t *)(ring->data + (consumer & ring->mask)),
-				   __ATOMIC_ACQUIRE) & BUSY))
-		return -1;
-	return copied;
+	__atomic_store_n(ring->consumer, ring->skipped ? ring->busy[0] : ring->next, __ATOMIC_RELEASE);
+	return full && !copied ? -1 : copied;
 }

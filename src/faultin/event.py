@@ -44,9 +44,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a trace was: `lost` counts by cause, and says nothing of causes without loss."""
+    """What a trace was: `lost` counts by cause, and says nothing of causes without loss.
+
+    fell_back: reads that had to use strategy `copy` in place of their own, by cause.
+    """
 
     events: int
     lost: dict[str, int]
     engine: str
     strategy: str
+    fell_back: dict[str, int] = field(default_factory=dict)

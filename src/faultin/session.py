@@ -14,7 +14,7 @@ from faultin.codegen.program import Options
 from faultin.decode.calls import Decoder
 from faultin.decode.paths import DescriptorPaths
 from faultin.decode.remote import fill
-from faultin.drain.ring import Ring
+from faultin.drain.ring import Map, Ring
 from faultin.drain.wire import Assembler, records
 from faultin.engines.base import Engine
 from faultin.errors import CommandError
@@ -54,7 +54,11 @@ class Session:
         self._decoder = Decoder(plans, offset, partial(fill, max_bytes=options.max_bytes))
         self._assembler = Assembler()
         self._paths = DescriptorPaths() if paths else None
-        self._ring = Ring(engine.ring_fd, options.ring_bytes)
+        parts = engine.parts_fd
+        self._ring = Ring(
+            Map(engine.ring_fd, options.ring_bytes),
+            None if parts is None else Map(parts, options.parts_bytes, skip=True),
+        )
         engine.attach()
         self._ring.start()
 
@@ -114,8 +118,9 @@ class Session:
             for chunk in self._ring.finish():
                 self._handle(chunk)
             summary = Summary(
-                self._events, self._engine.lost(), self._engine.name, self._engine.strategy
-            )
+                self._events, self._engine.lost(), self._engine.name, self._engine.strategy,
+                self._engine.fell_back(),
+            )  # fmt: skip
             self._sink.close(summary)
             return summary
         finally:

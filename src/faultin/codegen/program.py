@@ -11,12 +11,16 @@ from struct import pack
 from faultin.codegen.plan import Plans
 
 
+STRATEGIES = ("copy", "prefault", "ring")  # enum strategy of bpf/wire.h
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a trace fixes in its program. Sizes in bytes.
 
     task_work: the generation of its kfuncs (kernel/features.py), 0 to do without,
-    None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str.
+    None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str; copy_dynptr: ... and
+    bpf_copy_from_user_dynptr. parts_bytes: of the ring buffer of direct parts.
     retry_at_exit: False reads at entry only, as other
     tracers do, and loses what is cold; it is there to compare with.
     """
@@ -27,6 +31,8 @@ class Options:
     retry_at_exit: bool = True
     task_work: int | None = None
     copy_string: bool = False
+    copy_dynptr: bool = False
+    parts_bytes: int = 8 << 20
 
 
 def _constant(name: str, data: bytes) -> str:
@@ -38,7 +44,7 @@ def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
     counts = plans.counts
     config = pack(
-        "<9I",
+        "<11I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
@@ -48,6 +54,8 @@ def program_ir(plans: Plans, options: Options) -> str:
         plans.foreign,
         options.task_work or 0,
         options.copy_string,
+        options.copy_dynptr,
+        STRATEGIES.index(options.strategy),
     )
     constants = "".join(_constant(name, data) for name, data in plans.images.items())
     keep = "define i32 @faultin_keep(ptr %state) alwaysinline {\n  ret i32 1\n}\n"

@@ -31,7 +31,7 @@ def native() -> ctypes.CDLL:
             "faultin's native library cannot be loaded", str(error), "install faultin again with pip"
         ) from None
     lib.faultin_ring_open.restype = ctypes.c_void_p
-    lib.faultin_ring_open.argtypes = [ctypes.c_int, ctypes.c_uint64]
+    lib.faultin_ring_open.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_int]
     lib.faultin_ring_drain.restype = ctypes.c_int64
     lib.faultin_ring_drain.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int,
@@ -41,16 +41,35 @@ def native() -> ctypes.CDLL:
     return lib
 
 
-class Ring:
-    """The consumer of one ring buffer map of `size` bytes."""
+class Map:
+    """A ring buffer map of `size` bytes, as it is read; `skip` reads on behind records
+    that wait for a page, and comes back to them."""
 
-    def __init__(self, map_fd: int, size: int, backlog: int = 1 << 30) -> None:
+    def __init__(self, fd: int, size: int, skip: bool = False) -> None:
         self._native = native()
-        self._ring = self._native.faultin_ring_open(map_fd, size)
+        self._ring = self._native.faultin_ring_open(fd, size, skip)
         if not self._ring:
             raise FaultinError("the ring buffer cannot be mapped", os.strerror(ctypes.get_errno()))
         self._room = (ctypes.c_char * _ROOM)()
         self._view = memoryview(self._room).cast("B")
+
+    def drain(self, patience: int) -> bytes:
+        """Whole records; waits for as many ms if there are none."""
+        size = self._native.faultin_ring_drain(self._ring, self._room, _ROOM, patience)
+        return bytes(self._view[:size]) if size > 0 else b""
+
+    def close(self) -> None:
+        self._native.faultin_ring_close(self._ring)
+        self._ring = None
+
+
+class Ring:
+    """The consumer of a trace's ring buffers: `records`, and `parts` of them if they
+    have one of their own. A part is sent before its record, so that parts that are
+    looked for after the record are there, and go ahead of it."""
+
+    def __init__(self, records: Map, parts: Map | None = None, backlog: int = 1 << 30) -> None:
+        self._records, self._parts = records, parts
         self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._backlog = backlog
         self._waiting = 0
@@ -61,8 +80,13 @@ class Ring:
         self._thread.start()
 
     def _drain(self, patience: int) -> bytes:
-        size = self._native.faultin_ring_drain(self._ring, self._room, _ROOM, patience)
-        return bytes(self._view[:size]) if size > 0 else b""
+        records = self._records.drain(patience)
+        if not self._parts:
+            return records
+        parts = []
+        while part := self._parts.drain(0):
+            parts.append(part)
+        return b"".join([*parts, records])
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -97,5 +121,6 @@ class Ring:
         return rest
 
     def close(self) -> None:
-        self._native.faultin_ring_close(self._ring)
-        self._ring = None
+        self._records.close()
+        if self._parts:
+            self._parts.close()

@@ -39,10 +39,12 @@ class RecordFlag(IntFlag):
     PART_LOST = 16
     LATE = 32
     SETTLED = 64
+    DIRECT = 128
 
 
 # As plain numbers, for what is looked at in every record: an enum is slow there.
 _PART, _SPILLED = RecordType.PART.value, RecordFlag.SPILLED.value
+_EXIT, _DIRECT = RecordType.EXIT.value, RecordFlag.DIRECT.value
 
 
 class How(IntEnum):
@@ -137,26 +139,34 @@ def records(chunk: bytes) -> Iterator[Record]:
         at += (length + 7) & ~7
 
 
+def _one_piece(body: bytes) -> int:
+    """The bytes of the first piece: behind it a direct part has whatever was there."""
+    return PIECE.size + (PIECE.unpack_from(body)[-1] + 7 & ~7)
+
+
 class Assembler:
-    """Puts records whose pieces were sent ahead in parts together again."""
+    """Puts records whose pieces were sent ahead in parts together again. Parts of a
+    task's next calls may come before the record of this one."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, tuple[int, list[bytes]]] = {}
+        self._parts: dict[int, dict[int, list[bytes]]] = {}  # by task and call
 
     def whole(self, record: Record) -> Record | None:
         """The record with all its parts, or None while more is to come."""
         if record.type == _PART:
-            seq, parts = self._parts.get(record.tid, (record.seq, []))
-            if seq != record.seq:
-                parts = []
-            parts.append(record.body)
-            self._parts[record.tid] = record.seq, parts
+            body = record.body
+            calls = self._parts.setdefault(record.tid, {})
+            calls.setdefault(record.seq, []).append(
+                body[: _one_piece(body)] if record.flags & _DIRECT else body
+            )
             return None
+        if record.type == _EXIT:
+            self._parts.pop(record.tid, None)
         if not record.flags & _SPILLED:
             return record
-        seq, parts = self._parts.get(record.tid, (record.seq, []))
-        if record.type != RecordType.BLOCKED:
-            self._parts.pop(record.tid, None)
-        if seq != record.seq:
-            parts = []
+        calls = self._parts.get(record.tid, {})
+        parts = calls.get(record.seq, [])
+        if record.type != RecordType.BLOCKED:  # calls before it were not wanted
+            for seq in [seq for seq in calls if seq <= record.seq]:
+                del calls[seq]
         return replace(record, body=b"".join([*parts, record.body]))

@@ -6,9 +6,14 @@ telling of calls that block and counting what is lost is the same for all of the
 """
 
 import ctypes
+from dataclasses import replace
 from typing import Callable
 
+from faultin.codegen.link import build
+from faultin.codegen.plan import Plans
+from faultin.codegen.program import Options, program_ir
 from faultin.drain.wire import Phase, RecordType
+from faultin.kernel.features import probe
 from faultin.kernel.libbpf import Closable, Object, run_iterator
 
 # Of the scheduler: they follow tasks. Those on system calls are the engine's own.
@@ -26,7 +31,23 @@ class _Shared(ctypes.Structure):
         ("scan_pid", ctypes.c_uint32),
         ("scan_phase", ctypes.c_uint32),
         ("scan_type", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("fell_back_full", ctypes.c_uint64),
+        ("fell_back_gone", ctypes.c_uint64),
     ]
+
+
+def sleepable(name: str, plans: Plans, options: Options, arch: str) -> Object:
+    """The object of an engine whose programs take faults, opened and not yet loaded."""
+    features = probe()
+    options = replace(
+        options, task_work=0, copy_string=features.copy_string, copy_dynptr=features.copy_dynptr
+    )
+    made = Object(build(name, arch, program_ir(plans, options)))
+    made.set_entries("ring", options.ring_bytes)
+    if options.strategy != "copy":
+        made.set_entries("direct", options.parts_bytes)
+    return made
 
 
 class Attached:
@@ -44,6 +65,10 @@ class Attached:
     @property
     def ring_fd(self) -> int:
         return self._object.map_fd("ring")
+
+    @property
+    def parts_fd(self) -> int | None:
+        return None if self.strategy == "copy" else self._object.map_fd("direct")
 
     def program_fds(self) -> dict[str, int]:
         """The loaded programs by name."""
@@ -84,6 +109,10 @@ class Attached:
 
     def lost(self) -> dict[str, int]:
         counts = {"ring_full": self._shared.lost_ring, "no_task_state": self._shared.lost_tasks}
+        return {cause: count for cause, count in counts.items() if count}
+
+    def fell_back(self) -> dict[str, int]:
+        counts = {"ring_full": self._shared.fell_back_full, "page_gone": self._shared.fell_back_gone}
         return {cause: count for cause, count in counts.items() if count}
 
     def close(self) -> None:

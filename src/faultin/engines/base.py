@@ -28,6 +28,10 @@ class Engine(Protocol):
     def ring_fd(self) -> int:
         """The ring buffer map that the records come through."""
 
+    @property
+    def parts_fd(self) -> int | None:
+        """The ring buffer of direct parts, where the strategy has one."""
+
     def attach(self) -> None:
         """Probes are on; nothing is traced yet."""
 
@@ -51,6 +55,9 @@ class Engine(Protocol):
 
     def lost(self) -> dict[str, int]:
         """How many records were lost, by cause."""
+
+    def fell_back(self) -> dict[str, int]:
+        """How many reads used strategy `copy` instead of their own, by cause."""
 
     def close(self) -> None:
         """Everything of it leaves the kernel."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import ModuleType
 
 from faultin.codegen.plan import Plans
-from faultin.codegen.program import Options
+from faultin.codegen.program import STRATEGIES, Options
 from faultin.engines import deferred, fentry, tracepoint
 from faultin.engines.base import Engine, Rung
 from faultin.errors import FaultinError, UnsupportedKernel, UsageError
@@ -18,7 +18,6 @@ from faultin.kernel.rights import rights
 
 _ENGINES: tuple[ModuleType, ...] = (tracepoint, fentry, deferred)  # the best first
 ENGINES = tuple(engine.NAME for engine in _ENGINES)
-STRATEGIES = ("copy", "prefault", "ring")
 
 
 def _no_rights() -> FaultinError:

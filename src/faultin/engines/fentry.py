@@ -8,20 +8,17 @@ name its system calls. Calls that never reach their function (refused by seccomp
 unknown to the kernel) are told by the tracepoint at their exit, and read from here.
 """
 
-from dataclasses import replace
-
-from faultin.codegen.link import build
 from faultin.codegen.plan import Plans
-from faultin.codegen.program import Options, program_ir
-from faultin.engines.attached import Attached
+from faultin.codegen.program import Options
+from faultin.engines.attached import Attached, sleepable
 from faultin.engines.base import Engine, Rung
 from faultin.errors import UsageError
 from faultin.kernel import bpf, libbpf
-from faultin.kernel.features import probe, probe_fentry
+from faultin.kernel.features import probe_fentry
 from faultin.kernel.libbpf import Closable, Object, RawLink
 
 NAME = "fentry"
-STRATEGIES = ("copy",)
+STRATEGIES = ("copy", "prefault", "ring")
 FUNCTIONS_MAX = 128  # slots in bpf/fentry.bpf.c
 # The system calls whose functions have another name than the call.
 _FUNCTIONS = {
@@ -63,9 +60,7 @@ def _functions(plans: Plans) -> dict[str, tuple[int, bool]]:
 def make(plans: Plans, options: Options, arch: str) -> Engine:
     """The engine, loaded and not yet attached."""
     functions = _functions(plans)
-    options = replace(options, task_work=0, copy_string=probe().copy_string)
-    made = Object(build(NAME, arch, program_ir(plans, options)))
-    made.set_entries("ring", options.ring_bytes)
+    made = sleepable(NAME, plans, options, arch)
     if not probe_fentry().multi:
         return _multi(made, options, functions)
     if len(functions) > FUNCTIONS_MAX:

@@ -5,18 +5,14 @@ All that a call passes is read at its entry with the faults taken, all that it
 gives back at its exit: two probes for all system calls (v7.2 and later).
 """
 
-from dataclasses import replace
-
-from faultin.codegen.link import build
 from faultin.codegen.plan import Plans
-from faultin.codegen.program import Options, program_ir
-from faultin.engines.attached import Attached
+from faultin.codegen.program import Options
+from faultin.engines.attached import Attached, sleepable
 from faultin.engines.base import Engine, Rung
 from faultin.kernel.features import probe
-from faultin.kernel.libbpf import Object
 
 NAME = "tracepoint"
-STRATEGIES = ("copy",)
+STRATEGIES = ("copy", "prefault", "ring")
 _PROGRAMS = ("sys_exit", "sys_enter")
 
 
@@ -30,9 +26,7 @@ def rung() -> Rung:
 
 def make(plans: Plans, options: Options, arch: str) -> Engine:
     """The engine, loaded and not yet attached."""
-    options = replace(options, task_work=0, copy_string=probe().copy_string)
-    made = Object(build(NAME, arch, program_ir(plans, options)))
-    made.set_entries("ring", options.ring_bytes)
+    made = sleepable(NAME, plans, options, arch)
     for program in _PROGRAMS:
         made.set_sleepable(program)
     made.load()

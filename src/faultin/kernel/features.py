@@ -23,6 +23,8 @@ _TASK_WORK = {
 }
 # commit "bpf: Add bpf_copy_from_user_str kfunc" (in v6.12)
 _COPY_STRING = "bpf_copy_from_user_str"
+# commit "bpf: Implement dynptr copy kfuncs" (in v6.16)
+_COPY_DYNPTR = ("bpf_copy_from_user_dynptr", "bpf_probe_read_user_dynptr")
 # commit "tracing: Add sched_prepare_exec tracepoint" (in v6.10)
 _PREPARE_EXEC = "btf_trace_sched_prepare_exec"
 
@@ -53,6 +55,7 @@ class Features:
 
     task_work: int
     copy_string: bool
+    copy_dynptr: bool
     prepare_exec: bool
     sleepable_tracepoint: str
 
@@ -60,7 +63,7 @@ class Features:
 @cache
 def probe() -> Features:
     """Reads the kernel's BTF and tries to load. UnsupportedKernel when there is no BTF."""
-    functions = dict.fromkeys([*_TASK_WORK, _COPY_STRING], libbpf.FUNCTION)
+    functions = dict.fromkeys([*_TASK_WORK, _COPY_STRING, *_COPY_DYNPTR], libbpf.FUNCTION)
     tracepoints = dict.fromkeys([_PREPARE_EXEC, _SYS_ENTER, _SCHED_SWITCH], libbpf.TYPEDEF)
     found = libbpf.kernel_btf_ids({**functions, **tracepoints})
     generation = max((number for name, number in _TASK_WORK.items() if name in found), default=0)
@@ -68,6 +71,7 @@ def probe() -> Features:
     return Features(
         task_work=generation if string else 0,
         copy_string=string,
+        copy_dynptr=found.keys() >= set(_COPY_DYNPTR),
         prepare_exec=_PREPARE_EXEC in found,
         sleepable_tracepoint=_try_tracepoints(found),
     )
@@ -162,6 +166,7 @@ def findings() -> list[Finding]:
         Finding("BTF", True, "/sys/kernel/btf/vmlinux"),
         Finding("bpf_task_work", bool(features.task_work), names[features.task_work]),
         Finding("bpf_copy_from_user_str", features.copy_string, "the kernel's BTF"),
+        Finding("bpf_copy_from_user_dynptr", features.copy_dynptr, "the kernel's BTF"),
         Finding("sched_prepare_exec", features.prepare_exec, "the kernel's BTF"),
         _finding("sleepable tp_btf", features.sleepable_tracepoint),
         _finding("sleepable fentry", probe_fentry().single),

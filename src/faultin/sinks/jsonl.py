@@ -52,6 +52,7 @@ class JsonLines:
             "lost": summary.lost,
             "engine": summary.engine,
             "strategy": summary.strategy,
+            **({"fell_back": summary.fell_back} if summary.fell_back else {}),
         }
         self._output.write(to_json({"summary": found}) + b"\n")
         self._output.close()
