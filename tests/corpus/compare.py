@@ -86,18 +86,23 @@ def load_expected(path: str | Path) -> list[Expected]:
 
 
 def compare(
-    expected: Iterable[Expected], events: Iterable[Event], *, allow_overwritten: bool = False
+    expected: Iterable[Expected],
+    events: Iterable[Event],
+    *,
+    allow_overwritten: bool = False,
+    at_entry: bool = False,
 ) -> list[Mismatch]:
     """What differs between the expectation and the trace, in the order of the cases.
 
     With `allow_overwritten`, an argument that was cold and that the call itself wrote over may be `gone`: what
-    the program passed is then in no memory any more, for whoever did not read it at entry.
+    the program passed is then in no memory any more, for whoever did not read it at entry. With `at_entry`, what
+    was read must have been read at entry, or if it is an output, at exit.
     """
     found = Trace(events)
     return [
         Mismatch(case["case"], case["class"], case["marker"], case["syscall"], *difference)
         for case in expected
-        for difference in _case_differences(case, found, allow_overwritten)
+        for difference in _case_differences(case, found, allow_overwritten, at_entry)
     ]
 
 
@@ -169,7 +174,9 @@ def _as_int(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _case_differences(case: Expected, trace: Trace, allow_overwritten: bool) -> Iterator[Difference]:
+def _case_differences(
+    case: Expected, trace: Trace, allow_overwritten: bool, at_entry: bool
+) -> Iterator[Difference]:
     event = trace.event_of(case)
     if isinstance(event, str):
         yield "event", case["syscall"], event
@@ -188,8 +195,11 @@ def _case_differences(case: Expected, trace: Trace, allow_overwritten: bool) -> 
         actual = event["capture"].get(name)
         if word == "null" and actual is None and event["args"].get(name) is None:
             continue  # a NULL that this variant of the call does not take as a pointer
-        if name not in gone and actual not in _words(word):
-            yield f"capture.{name}", word, actual
+        words = _words(word)
+        if at_entry and "read" in word.split("|"):
+            words = words - READ | ({"entry", "exit"} if name in case["out"] else {"entry"})
+        if name not in gone and actual not in words:
+            yield f"capture.{name}", "|".join(sorted(words)), actual
 
 
 def _overwritten(case: Expected, event: Event) -> frozenset[str]:

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which engines and strategies this kernel has: what the tests run on each of them."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Way:
+    """An engine and a strategy. task_work: whether a deferred read has it."""
+
+    engine: str
+    strategy: str
+    task_work: bool
+    names_only: bool  # the engine traces only what -e names, and not too much of it
+
+    @property
+    def sleepable(self) -> bool:
+        return self.engine != "deferred"
+
+    @property
+    def options(self) -> list[str]:
+        return ["--engine", self.engine, "--strategy", self.strategy]
+
+    def __str__(self) -> str:
+        return f"{self.engine}-{self.strategy}"
+
+
+@cache
+def doctor() -> dict:
+    """`faultin doctor --json`; nothing usable where it cannot run."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "faultin", "doctor", "--json"], capture_output=True, text=True
+    )
+    return json.loads(ran.stdout) if ran.stdout else {"findings": [], "engines": []}
+
+
+@cache
+def ways() -> list[Way]:
+    """All that is usable here, the best first."""
+    found = {finding["name"]: finding["usable"] for finding in doctor()["findings"]}
+    return [
+        Way(
+            engine["engine"], strategy, found["bpf_task_work"],
+            engine["engine"] == "fentry" and not found["sleepable fentry.multi"],
+        )
+        for engine in doctor()["engines"] if engine["usable"]
+        for strategy in engine["strategies"]
+    ]  # fmt: skip
+
+
+def keep(name: str, result: dict) -> None:
+    """Leaves a result for the tables in docs/, if somebody collects them."""
+    if folder := os.environ.get("FAULTIN_RESULTS"):
+        Path(folder, f"{name}.json").write_text(json.dumps(result))
