@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PATH "/tmp/faultin-bench/a-path-of-forty-eight-bytes-x" /* 48 with its NUL less one */
+#define PATH "./././faultin-bench-a-path-of-forty-eight-bytes." /* without its NUL */
 
 static double now(void)
 {
@@ -29,7 +28,8 @@ int main(int argc, char **argv)
 	double start, pace = rate ? 1e9 / rate : 0;
 	long i;
 
-	mkdir("/tmp/faultin-bench", 0755);
+	if (chdir(getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp"))
+		return 1;
 	close(open(PATH, O_CREAT | O_RDONLY, 0644));
 	start = now();
 	for (i = 0; i < rounds; i++) {

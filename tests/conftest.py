@@ -44,6 +44,10 @@ def faultin(*words: Any, timeout: float = 120, **options: Any) -> Run:
     return Run(ran.returncode, ran.stdout, ran.stderr, lines, summary)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--guests", default="ci", help="kernels to boot: ci, all, none, or their names")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without root there is no BPF: those tests say so instead of failing one by one."""
     if os.geteuid() == 0:

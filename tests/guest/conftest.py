@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests run two at a time: each is mostly one busy thread of emulation."""
+
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import guest  # noqa: E402
+import packages  # noqa: E402
+from kernels import Kernel, chosen  # noqa: E402
+
+_STEPS = ["doctor", "suite"]
+_AT_ONCE = 2
+
+
+def _start(kernel: Kernel, folder: Path) -> guest.Result:
+    folder.mkdir()
+    return guest.run(packages.image(kernel), folder, _STEPS)
+
+
+@pytest.fixture(scope="session")
+def started(request, tmp_path_factory) -> dict[str, Future]:
+    """All the guests that were asked for, on their way."""
+    base = tmp_path_factory.mktemp("guests")
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    kernels = chosen(request.config.getoption("--guests"))
+    return {kernel.name: pool.submit(_start, kernel, base / kernel.name) for kernel in kernels}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kernel" in metafunc.fixturenames:
+        kernels = chosen(metafunc.config.getoption("--guests"))
+        metafunc.parametrize("kernel", kernels, ids=str, scope="session")
+
+
+@pytest.fixture(scope="session")
+def result(kernel: Kernel, started: dict[str, Future]) -> guest.Result:
+    """What the guest of this kernel did; skipped with one line where it cannot be had."""
+    try:
+        return started[kernel.name].result()
+    except packages.Unavailable as reason:
+        pytest.skip(f"no guest {kernel}: {reason}")
