@@ -1,47 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests share: a way to run faultin as a user does."""
+"""What all tests share: the choice of guests, and that loading BPF needs root."""
 
-import json
 import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "corpus"), str(ROOT / "tests")]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished trace: the exit status, what was printed, and the events."""
-
-    status: int
-    stdout: str
-    stderr: str
-    events: list[dict[str, Any]]
-    summary: dict[str, Any]
-
-
-def command(*words: Any) -> list[str]:
-    """The words that run `faultin` with the Python that runs the tests."""
-    return [sys.executable, "-m", "faultin", *map(str, words)]
-
-
-def faultin(*words: Any, timeout: float = 120, **options: Any) -> Run:
-    """`faultin trace WORDS` into JSON Lines; `options` are subprocess.run's."""
-    with NamedTemporaryFile(suffix=".jsonl") as output:
-        ran = subprocess.run(
-            command("trace", "--format", "jsonl", "-o", output.name, *words),
-            capture_output=True, text=True, errors="replace", timeout=timeout, **options,
-        )  # fmt: skip
-        lines = [json.loads(line) for line in output.read().splitlines()]
-    summary = lines.pop()["summary"] if lines and "summary" in lines[-1] else {}
-    return Run(ran.returncode, ran.stdout, ran.stderr, lines, summary)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests run two at a time: each is mostly one busy thread of emulation."""
 
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import guest  # noqa: E402
-import packages  # noqa: E402
-from kernels import Kernel, chosen  # noqa: E402
+import guest
+import packages
+from kernels import Kernel, chosen
 
 _STEPS = ["doctor", "suite"]
 _AT_ONCE = 2

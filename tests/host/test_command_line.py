@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-from conftest import ROOT, command, faultin
+from running import ROOT, command, faultin
 
 pytestmark = pytest.mark.kernel
 

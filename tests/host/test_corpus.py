@@ -11,8 +11,7 @@ from dataclasses import asdict
 import pytest
 from compare import Trace, build, compare, format_summary, load_expected, summarise
 from engines import Way, keep, ways
-
-from conftest import faultin
+from running import faultin
 
 pytestmark = pytest.mark.kernel
 

@@ -23,8 +23,8 @@ from typing import Callable
 import pytest
 import strace_log
 from calls import Call, Tasks, by_place, by_task, differences, roots
+from running import Run, faultin
 
-from conftest import Run, faultin
 from faultin.syscalls.table import load
 
 pytestmark = pytest.mark.kernel
