@@ -30,6 +30,14 @@ struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
 };
 
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	s32 pid;
@@ -37,6 +45,7 @@ struct task_struct {
 	s32 exit_code;
 	char comm[16];
 	struct mm_struct *mm;
+	struct sigpending pending;
 };
 
 struct linux_binprm {
@@ -51,6 +60,13 @@ struct bpf_iter__task {
 };
 
 #pragma clang attribute pop
+
+/* Whether SIGKILL awaits the task: it will never see user mode again, and its faults fail
+ * where they would have waited. */
+static __always_inline bool is_killed(struct task_struct *task)
+{
+	return task->pending.signal.sig[0] >> (SIGKILL - 1) & 1;
+}
 
 struct kernel_siginfo {
 	u8 bytes[48];

@@ -8,6 +8,14 @@
 #include "work.bpf.h"
 #endif
 
+/* A fault that was waited for fails when its task is killed: that says nothing of the
+ * memory. */
+static __always_inline void note_killed(struct task_state *state, struct task_struct *task)
+{
+	if (state->record.missed && is_killed(task))
+		state->record.gone |= state->record.missed;
+}
+
 static __always_inline int enter(struct task_struct *task, struct pt_regs *regs, s64 nr)
 {
 	struct task_state *state;
@@ -32,6 +40,8 @@ static __always_inline int enter(struct task_struct *task, struct pt_regs *regs,
 	}
 	if (plan->inputs)
 		run_all(state, plan->inputs, ALL_OPS, HOW_ENTRY);
+	if (FAULTS)
+		note_killed(state, task);
 	if (plan->flags & PLAN_NORETURN) {
 		emit(state, RECORD_NORETURN);
 		state->phase = PHASE_IDLE;
@@ -56,6 +66,7 @@ static __always_inline int finish(struct task_state *state, const struct plan *p
 	if (bits) {
 		state->phase = PHASE_READ;
 		run_all(state, plan->ops, bits, HOW_EXIT);
+		note_killed(state, bpf_get_current_task_btf());
 		state->record.missed |= missed;
 	}
 	state->phase = PHASE_IDLE;
@@ -102,6 +113,12 @@ static __always_inline int leave(struct task_struct *task, struct pt_regs *regs,
 	if (state->phase != PHASE_CALL)
 		return 0;
 	record = &state->record;
+	/* Killed in a fault that it waited for. Its pointers may be good, and nobody sees
+	 * the result: it did not return (sched_exit). */
+	if (ret == -EFAULT && is_killed(task)) {
+		record->gone |= record->missed;
+		return 0;
+	}
 	record->latency = bpf_ktime_get_ns() - record->ts;
 	record->ret = ret;
 	plan = plan_at(record->plan);

@@ -67,7 +67,11 @@ static int finish_work(struct bpf_map *map, void *key, void *value)
 		state->mark = state->used;
 		state->settled = 0;
 		bpf_loop(ROUNDS_MAX, next_round, &state, 0);
-		if (state->settled)
+		/* A fault that was waited for fails when its task is killed: that says nothing of
+		 * the memory, and nobody else should wait for it now. */
+		if (is_killed(task))
+			state->record.gone |= state->record.missed;
+		else if (state->settled)
 			state->record.flags |= RECORD_SETTLED;
 		state->phase = PHASE_IDLE;
 		emit(state, RECORD_CALL);

@@ -25,10 +25,12 @@ class Way:
 
     @property
     def options(self) -> list[str]:
-        return ["--engine", self.engine, "--strategy", self.strategy]
+        older = [] if self.sleepable or self.task_work else ["--no-task-work"]
+        return ["--engine", self.engine, "--strategy", self.strategy, *older]
 
     def __str__(self) -> str:
-        return f"{self.engine}-{self.strategy}"
+        older = "" if self.sleepable or self.task_work else "-without-task-work"
+        return f"{self.engine}-{self.strategy}{older}"
 
 
 @cache
@@ -52,6 +54,12 @@ def ways() -> list[Way]:
         for engine in doctor()["engines"] if engine["usable"]
         for strategy in engine["strategies"]
     ]  # fmt: skip
+
+
+def every_way() -> list[Way]:
+    """Those, and last of all deferred as it is where there is no task work."""
+    older = Way("deferred", "copy", task_work=False, names_only=False)
+    return [*ways(), *([] if older in ways() else [older])]
 
 
 def keep(name: str, result: dict) -> None:

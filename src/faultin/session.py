@@ -13,6 +13,7 @@ from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
 from faultin.decode.calls import Decoder
 from faultin.decode.paths import DescriptorPaths
+from faultin.decode.reader import Reader
 from faultin.decode.remote import fill
 from faultin.drain.ring import Map, Ring
 from faultin.drain.wire import Assembler, records
@@ -51,7 +52,11 @@ class Session:
         self._events = 0
         self._stop = ""
         offset = time.time_ns() - time.monotonic_ns()
-        self._decoder = Decoder(plans, offset, partial(fill, max_bytes=options.max_bytes))
+        self._reader = Reader()
+        if engine.reads_remotely:
+            self._reader.start()
+        reading = partial(fill, self._reader, max_bytes=options.max_bytes)
+        self._decoder = Decoder(plans, offset, reading)
         self._assembler = Assembler()
         self._paths = DescriptorPaths() if paths else None
         parts = engine.parts_fd
@@ -124,6 +129,7 @@ class Session:
             self._sink.close(summary)
             return summary
         finally:
+            self._reader.close()
             self._ring.close()
             self._engine.close()
 

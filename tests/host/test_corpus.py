@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import pytest
 from compare import Trace, build, compare, format_summary, load_expected, summarise
-from engines import Way, keep, ways
+from engines import Way, every_way, keep, ways
 from running import faultin
 
 pytestmark = pytest.mark.kernel
@@ -98,8 +98,8 @@ def test_complete(way, mode, corpus, tmp_path, capsys):
 def test_complete_without_task_work(corpus, tmp_path, capsys):
     """Older kernels: what is absent at exit is read by process_vm_readv, when the
     record comes: what the program has changed by then is `remote`, and not as it was."""
-    way = Way("deferred", "copy", False, False)
-    expected, events = traced(corpus, tmp_path, "cold", *way.options, "--no-task-work")
+    way = every_way()[-1]
+    expected, events = traced(corpus, tmp_path, "cold", *way.options)
     words = {word for event in events for word in event["capture"].values()}
     assert "remote" in words and "deferred" not in words
     wrong, mismatches = wrong_ones(way, expected, events, cold=True)

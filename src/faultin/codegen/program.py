@@ -19,10 +19,9 @@ class Options:
     """What a trace fixes in its program. Sizes in bytes.
 
     task_work: the generation of its kfuncs (kernel/features.py), 0 to do without,
-    None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str; copy_dynptr: ... and
-    bpf_copy_from_user_dynptr. parts_bytes: of the ring buffer of direct parts.
-    retry_at_exit: False reads at entry only, as other
-    tracers do, and loses what is cold; it is there to compare with.
+    None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str;
+    copy_dynptr: ... and bpf_copy_from_user_dynptr. retry_at_exit: False reads at entry
+    only, as other tracers do, and loses what is cold; it is there to compare with.
     """
 
     max_bytes: int = 4096
@@ -32,7 +31,11 @@ class Options:
     task_work: int | None = None
     copy_string: bool = False
     copy_dynptr: bool = False
-    parts_bytes: int = 8 << 20
+
+    @property
+    def parts_bytes(self) -> int:
+        """Of the ring buffer of direct parts, which a page that is never served can fill."""
+        return self.ring_bytes // 4
 
 
 def _constant(name: str, data: bytes) -> str:

@@ -2,16 +2,15 @@
 """Remote: what was absent for the kernel's side, read from here.
 
 In: a record with pieces missing, and its plan. Out: more pieces, got with
-process_vm_readv, which takes the fault in the traced process. It performs the
-operations of bpf/capture.bpf.h once more, on memory as it is now.
+process_vm_readv (reader.py), which takes the fault in the traced process. It
+performs the operations of bpf/capture.bpf.h once more, on memory as it is now.
 """
 
-import ctypes
-from functools import cache
 from struct import Struct
 from typing import Iterator
 
 from faultin.codegen.plan import Op, OpKind, Plan
+from faultin.decode.reader import Reader
 from faultin.drain.wire import IOV_MAX, PIECE_MAX, STRINGS_MAX, How, Piece, Record, Role
 from faultin.syscalls.table import Term
 
@@ -21,25 +20,11 @@ _IOVEC = Struct("<QQ")
 _MSGHDR = Struct("<QI4xQQQQI4xI4x")
 
 
-class _Vector(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-
-
-@cache
-def _readv():
-    function = ctypes.CDLL(None, use_errno=True).process_vm_readv
-    function.restype = ctypes.c_ssize_t
-    vector = ctypes.POINTER(_Vector)
-    number = ctypes.c_ulong
-    function.argtypes = [ctypes.c_int, vector, number, vector, number, number]
-    return function
-
-
 class Memory:
     """The memory of a task. Reading gives None where there is none."""
 
-    def __init__(self, tid: int) -> None:
-        self._tid = tid
+    def __init__(self, reader: Reader, pid: int, tid: int) -> None:
+        self._reader, self._pid, self._tid = reader, pid, tid
 
     def read(self, address: int, size: int) -> bytes | None:
         """Exactly `size` bytes, or None."""
@@ -50,11 +35,7 @@ class Memory:
 
     def some(self, address: int, size: int) -> bytes:
         """As many of `size` bytes as there are."""
-        buffer = ctypes.create_string_buffer(size)
-        local = _Vector(ctypes.addressof(buffer), size)
-        remote = _Vector(address, size)
-        got = _readv()(self._tid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
-        return buffer.raw[: max(got, 0)]
+        return self._reader.read(self._pid, self._tid, address, size)
 
     def string(self, address: int) -> bytes | None:
         """A string with its NUL, or its first PIECE_MAX bytes."""
@@ -72,9 +53,9 @@ class Memory:
 class _Capture:
     """Performs the operations of one record."""
 
-    def __init__(self, record: Record, max_bytes: int) -> None:
+    def __init__(self, reader: Reader, record: Record, max_bytes: int) -> None:
         self._record = record
-        self._memory = Memory(record.tid)
+        self._memory = Memory(reader, record.pid, record.tid)
         self._max = max_bytes
 
     def op(self, number: int, op: Op) -> Iterator[Piece]:
@@ -225,11 +206,11 @@ def _again(capture: _Capture, missed: Piece, op: Op) -> Iterator[Piece]:
         yield from capture.range(missed, op)
 
 
-def fill(record: Record, plan: Plan, max_bytes: int = 4096) -> list[Piece]:
+def fill(reader: Reader, record: Record, plan: Plan, max_bytes: int = 4096) -> list[Piece]:
     """What is missing of those operations whose memory is not gone."""
     if not is_alive(record.tid):
         return []
-    capture = _Capture(record, max_bytes)
+    capture = _Capture(reader, record, max_bytes)
     wanted = record.missed & ~record.gone
     pieces: list[Piece] = []
     if not record.body:  # nobody has read anything yet

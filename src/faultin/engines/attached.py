@@ -54,9 +54,10 @@ class Attached:
     """The probes of one trace. `probes` attaches those on system calls."""
 
     def __init__(
-        self, name: str, strategy: str, loaded: Object, probes: Callable[[], list[Closable]]
-    ) -> None:
-        self.name, self.strategy = name, strategy
+        self, name: str, strategy: str, loaded: Object, probes: Callable[[], list[Closable]],
+        reads_remotely: bool = False,
+    ) -> None:  # fmt: skip
+        self.name, self.strategy, self.reads_remotely = name, strategy, reads_remotely
         self._object, self._probes = loaded, probes
         self._shared = _Shared.from_buffer(loaded.globals())
         self._links: list[Closable] = []

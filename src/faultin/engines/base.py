@@ -23,6 +23,7 @@ class Engine(Protocol):
 
     name: str
     strategy: str
+    reads_remotely: bool  # what its probes find absent is left to decode/remote.py
 
     @property
     def ring_fd(self) -> int:

@@ -40,4 +40,6 @@ def make(plans: Plans, options: Options, arch: str) -> Engine:
         programs = ("sched_prepare", *_PROGRAMS)
         made.enable("sched_prepare")
     made.load()
-    return Attached(NAME, options.strategy, made, lambda: [*map(made.attach, programs)])
+    return Attached(
+        NAME, options.strategy, made, lambda: [*map(made.attach, programs)], not options.task_work
+    )

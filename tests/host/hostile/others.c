@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See others.h. */
+#define _GNU_SOURCE
+#include "others.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "page.h"
+
+enum { LOOKS = 5, PAUSE_US = 20000 };
+
+static long calls;
+static pid_t watched, child;
+static pthread_t thread;
+
+static int sleeps(void)
+{
+	char path[64], line[512] = "", *end;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", watched, watched);
+	stat = fopen(path, "re");
+	if (!stat || !fgets(line, sizeof(line), stat))
+		die(path);
+	fclose(stat);
+	end = strrchr(line, ')');
+	return end && (end[2] == 'S' || end[2] == 'D');
+}
+
+/* Asleep in several looks in a row: not just between two instructions. */
+static void wait_until_it_sleeps(void)
+{
+	for (int seen = 0; seen < LOOKS; seen = sleeps() ? seen + 1 : 0)
+		usleep(PAUSE_US);
+}
+
+static void work(const char *who)
+{
+	char path[64];
+
+	wait_until_it_sleeps();
+	for (long i = 0; i < calls; i++) {
+		snprintf(path, sizeof(path), "/hostile/%s/%ld", who, i);
+		access(path, F_OK);
+	}
+}
+
+static void *thread_main(void *argument)
+{
+	work("thread");
+	return argument;
+}
+
+void others_start(long count)
+{
+	calls = count;
+	watched = getpid();
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (child == 0) {
+		work("child");
+		_exit(0);
+	}
+	printf("child %d\n", child);
+	fflush(stdout);
+	if (pthread_create(&thread, NULL, thread_main, NULL))
+		die("pthread_create");
+}
+
+void others_wait(void)
+{
+	pthread_join(thread, NULL);
+	waitpid(child, NULL, 0);
+}
