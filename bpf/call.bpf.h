@@ -56,12 +56,12 @@ static __noinline u32 choose_plan(struct task_state *state __attribute__((nonnul
 }
 
 static __always_inline void begin_record(struct task_state *state, struct task_struct *task,
-					 struct pt_regs *regs, u64 nr)
+					 struct pt_regs *regs, s64 nr)
 {
 	struct record *record = &state->record;
 
 	state->used = 0;
-	record->flags = 0;
+	record->flags = is_32bit(task) || is_x32(nr) ? RECORD_COMPAT : 0;
 	record->missed = 0;
 	record->gone = 0;
 	record->nr = nr;
@@ -71,7 +71,7 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	record->latency = 0;
 	record->ret = 0;
 	record->seq++;
-	syscall_args(record->args, regs);
+	syscall_args(record->args, task, regs);
 	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
 }
 
@@ -87,40 +87,48 @@ static __always_inline bool is_unwanted(s64 nr)
 	return plan && !plan->flags;
 }
 
-/* A call whose number means nothing in the table: it is recorded, not interpreted. */
-static __always_inline void begin_foreign(struct task_state *state, struct task_struct *task,
-					  struct pt_regs *regs, u64 nr)
+/* The index of the plan for a number, which each way into the kernel counts in its own
+ * way: PLAN_NONE where no table has it. x32 shares the plans of x86-64, where it shares
+ * the calls. */
+static __always_inline u32 plan_of(struct task_struct *task, s64 nr)
 {
-	state->phase = PHASE_IDLE;
-	if (!faultin_config.foreign)
-		return;
-	begin_record(state, task, regs, nr);
-	state->record.plan = PLAN_NONE;
-	if (is_compat(task, nr)) {
-		state->record.flags = RECORD_COMPAT;
-		compat_args(state->record.args, task, regs);
-	}
-	state->phase = PHASE_CALL;
+	const struct plan *plan;
+
+	if (is_32bit(task))
+		return (u64)nr < NUMBERS ? NUMBERS + nr : PLAN_NONE;
+	if (!is_x32(nr))
+		return (u64)nr < NUMBERS ? nr : PLAN_NONE;
+	nr -= X32_SYSCALL_BIT;
+	plan = nr < NUMBERS ? plan_at(nr) : NULL;
+	return plan && !(plan->flags & PLAN_NOT_X32) ? nr : PLAN_NONE;
 }
 
-/* The call's plan, and in state all that is known before its memory is read.
- * NULL if nobody wants it. */
+/* The call's plan, and in state all that is known before its memory is read. NULL if
+ * nobody wants it, or no table has it: then it is recorded and not interpreted. */
 static __always_inline const struct plan *begin_call(struct task_state *state, struct task_struct *task,
-						     struct pt_regs *regs, u32 nr)
+						     struct pt_regs *regs, s64 nr)
 {
-	const struct plan *plan = plan_at(nr);
+	u32 index = plan_of(task, nr), flags = 0;
+	const struct plan *plan = plan_at(index);
 
-	if (!plan || (state->phase == PHASE_ARMED && !(plan->flags & PLAN_EXEC)))
+	if (plan)
+		flags = plan->flags;
+	if (state->phase == PHASE_ARMED && !(flags & PLAN_EXEC))
 		return NULL;
 	state->phase = PHASE_IDLE;
-	if (!(plan->flags & PLAN_TRACED))
+	if (!(flags & PLAN_TRACED) && !faultin_config.foreign)
 		return NULL;
 	begin_record(state, task, regs, nr);
-	if (plan->variants) {
-		nr = choose_plan(state, nr);
-		plan = plan_at(nr);
+	if (!plan || !(flags & PLAN_TRACED)) {
+		state->record.plan = PLAN_NONE;
+		state->phase = PHASE_CALL;
+		return NULL;
 	}
-	state->record.plan = nr;
+	if (plan->variants) {
+		index = choose_plan(state, index);
+		plan = plan_at(index);
+	}
+	state->record.plan = index;
 	return plan;
 }
 
@@ -132,14 +140,12 @@ static __noinline int begin_late(struct task_state *state __attribute__((nonnull
 	s64 nr = syscall_number(regs);
 	const struct plan *plan;
 
-	if (nr < 0 || nr >= NUMBERS || is_compat(task, nr)) {
+	plan = nr < 0 ? NULL : begin_call(state, task, regs, nr);
+	if (!plan) {
 		state->phase = PHASE_IDLE;
 		return 0;
 	}
-	plan = begin_call(state, task, regs, nr);
-	if (!plan)
-		return 0;
-	state->record.flags = RECORD_LATE;
+	state->record.flags |= RECORD_LATE;
 	run_all(state, plan->inputs, ALL_OPS, HOW_EXIT);
 	state->phase = PHASE_CALL;
 	return 0;

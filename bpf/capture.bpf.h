@@ -27,6 +27,11 @@ struct user_iovec {
 	u64 len;
 };
 
+struct narrow_iovec {
+	u32 base;
+	u32 len;
+};
+
 struct user_msghdr {
 	u64 name;
 	u32 namelen;
@@ -51,6 +56,7 @@ struct walk {
 	u64 limit;
 	u32 missed;
 	u32 out;
+	u32 narrow;
 };
 
 static __always_inline struct piece *new_piece(struct task_state *state)
@@ -171,12 +177,39 @@ __noinline int capture_range(struct task_state *state, u64 addr, u64 want, u64 k
 	return missed;
 }
 
+/* A pointer of the program's width. */
+static __always_inline long read_pointer(u64 *addr, u64 at, u32 narrow)
+{
+	u32 half = 0;
+	long err;
+
+	if (!narrow)
+		return read_user(addr, sizeof(*addr), (void *)at);
+	err = read_user(&half, sizeof(half), (void *)at);
+	*addr = half;
+	return err;
+}
+
+static __always_inline long read_iovec(struct user_iovec *iov, u64 at, u32 narrow)
+{
+	struct narrow_iovec half = {};
+	long err;
+
+	if (!narrow)
+		return read_user(iov, sizeof(*iov), (void *)at);
+	err = read_user(&half, sizeof(half), (void *)at);
+	iov->base = half.base;
+	iov->len = half.len;
+	return err;
+}
+
 static long next_string(u64 i, struct walk *walk)
 {
-	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + 8 * i, addr = 0;
+	u32 size = walk->narrow ? sizeof(u32) : sizeof(u64);
+	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + size * i, addr = 0;
 
-	if (read_user(&addr, sizeof(addr), (void *)at)) {
-		walk->missed = miss(walk->state, at, sizeof(addr), KEY_ROLE(key, ROLE_ARRAY), sizeof(addr));
+	if (read_pointer(&addr, at, walk->narrow)) {
+		walk->missed = miss(walk->state, at, size, KEY_ROLE(key, ROLE_ARRAY), size);
 		return 1;
 	}
 	if (!addr) {
@@ -189,12 +222,13 @@ static long next_string(u64 i, struct walk *walk)
 
 static long next_iovec(u64 i, struct walk *walk)
 {
-	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + sizeof(struct user_iovec) * i;
+	u32 size = walk->narrow ? sizeof(struct narrow_iovec) : sizeof(struct user_iovec);
+	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + size * i;
 	struct user_iovec iov = {};
 	u64 have;
 
-	if (read_user(&iov, sizeof(iov), (void *)at)) {
-		walk->missed = miss(walk->state, at, sizeof(iov), KEY_ROLE(key, ROLE_ARRAY), sizeof(iov));
+	if (read_iovec(&iov, at, walk->narrow)) {
+		walk->missed = miss(walk->state, at, size, KEY_ROLE(key, ROLE_ARRAY), size);
 		return 1;
 	}
 	have = iov.len;
@@ -209,10 +243,11 @@ static long next_iovec(u64 i, struct walk *walk)
 
 /* An array of iovec and the buffers it names; of an output no more than `left`
  * bytes, in the order in which the kernel fills them. */
-static __always_inline int capture_iovec(struct task_state *state, u64 base, u64 count, u64 key, u64 left)
+static __always_inline int capture_iovec(struct task_state *state, u64 base, u64 count, u64 key, u64 left,
+					 u32 narrow)
 {
 	struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), left, faultin_config.max_bytes, 0,
-			     left != ~0ULL };
+			     left != ~0ULL, narrow };
 
 	if (!state)
 		return 0;
@@ -237,7 +272,7 @@ static __always_inline int capture_message(struct task_state *state, u64 addr, u
 		missed |= capture(state, msg.name, msg.namelen, KEY_ROLE(key, ROLE_NAME), PIECE_MAX);
 	if (left != ~0ULL && size == sizeof(msg))
 		left = msg.len;
-	missed |= capture_iovec(state, msg.iov, msg.iovlen, key, left);
+	missed |= capture_iovec(state, msg.iov, msg.iovlen, key, left, 0);
 	if (msg.control)
 		missed |= capture_range(state, msg.control, msg.controllen,
 					      KEY_ROLE(key, ROLE_CONTROL), 65536);
@@ -313,7 +348,7 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 	if (op->kind == OP_STRING)
 		return capture_string(state, base, key);
 	if (op->kind == OP_STRINGS) {
-		struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), 0, 0, 0, 0 };
+		struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), 0, 0, 0, 0, op->flags & OP_NARROW };
 
 		bpf_loop(STRINGS_MAX, next_string, &walk, 0);
 		return walk.missed;
@@ -341,11 +376,11 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 	left = op->flags & OP_OUT ? (state->record.ret > 0 ? state->record.ret : 0) : ~0ULL;
 
 	if (op->kind == OP_IOVEC)
-		return capture_iovec(state, base, length, key, left);
+		return capture_iovec(state, base, length, key, left, op->flags & OP_NARROW);
 	if (op->kind == OP_MSGHDR)
 		return capture_message(state, base, key, left, op->size);
 	if (op->kind == OP_MMSGHDR) {
-		struct walk walk = { state, base, key, left, 0, 0, 0 };
+		struct walk walk = { state, base, key, left, 0, 0, 0, 0 };
 
 		bpf_loop(length > IOV_MAX ? IOV_MAX : length, next_message, &walk, 0);
 		return walk.missed;

@@ -75,13 +75,28 @@ struct kernel_siginfo {
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 2 /* arch/x86/include/asm/thread_info.h: a 32-bit syscall is active */
 #define X32_SYSCALL_BIT 0x40000000
-static __always_inline bool is_compat(struct task_struct *task, u64 nr)
+static __always_inline bool is_32bit(struct task_struct *task)
 {
-	return (task->thread_info.status & TS_COMPAT) || (nr & X32_SYSCALL_BIT);
+	return task->thread_info.status & TS_COMPAT;
 }
 
-static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
+static __always_inline bool is_x32(s64 nr)
 {
+	return nr >= X32_SYSCALL_BIT;
+}
+
+/* i386 by int 0x80 and the 32-bit sysenter; x32 takes the registers of x86-64. */
+static __always_inline void syscall_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
+{
+	if (is_32bit(task)) {
+		args[0] = (u32)regs->bx;
+		args[1] = (u32)regs->cx;
+		args[2] = (u32)regs->dx;
+		args[3] = (u32)regs->si;
+		args[4] = (u32)regs->di;
+		args[5] = (u32)regs->bp;
+		return;
+	}
 	args[0] = regs->di;
 	args[1] = regs->si;
 	args[2] = regs->dx;
@@ -90,33 +105,24 @@ static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
 	args[5] = regs->r9;
 }
 
-/* int 0x80 and the 32-bit sysenter; x32 takes the registers of x86-64. */
-static __always_inline void compat_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
-{
-	if (!(task->thread_info.status & TS_COMPAT)) {
-		syscall_args(args, regs);
-		return;
-	}
-	args[0] = (u32)regs->bx;
-	args[1] = (u32)regs->cx;
-	args[2] = (u32)regs->dx;
-	args[3] = (u32)regs->si;
-	args[4] = (u32)regs->di;
-	args[5] = (u32)regs->bp;
-}
-
 static __always_inline s64 syscall_number(struct pt_regs *regs)
 {
 	return regs->orig_ax;
 }
 #elif defined(__TARGET_ARCH_arm64)
 #define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h */
-static __always_inline bool is_compat(struct task_struct *task, u64 nr)
+#define X32_SYSCALL_BIT 0
+static __always_inline bool is_32bit(struct task_struct *task)
 {
 	return task->thread_info.flags & (1UL << TIF_32BIT);
 }
 
-static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
+static __always_inline bool is_x32(s64 nr)
+{
+	return false;
+}
+
+static __always_inline void syscall_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
 {
 	args[0] = regs->orig_x0;
 	args[1] = regs->regs[1];
@@ -124,11 +130,6 @@ static __always_inline void syscall_args(u64 *args, struct pt_regs *regs)
 	args[3] = regs->regs[3];
 	args[4] = regs->regs[4];
 	args[5] = regs->regs[5];
-}
-
-static __always_inline void compat_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
-{
-	syscall_args(args, regs);
 }
 
 static __always_inline s64 syscall_number(struct pt_regs *regs)

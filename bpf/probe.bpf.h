@@ -26,16 +26,11 @@ static __always_inline int enter(struct task_struct *task, struct pt_regs *regs,
 		return 0;
 	if (!FAULTS && state->phase == PHASE_WORK)
 		emit(state, RECORD_CALL);
-	if (is_compat(task, nr) || nr < 0 || nr >= NUMBERS) {
-		if (state->phase != PHASE_ARMED)
-			begin_foreign(state, task, regs, nr);
-		return 0;
-	}
 	plan = begin_call(state, task, regs, nr);
 	if (!plan)
 		return 0;
 	if (FAULTS) {
-		state->record.flags = RECORD_SETTLED;
+		state->record.flags |= RECORD_SETTLED;
 		state->phase = PHASE_READ;
 	}
 	if (plan->inputs)
@@ -136,18 +131,12 @@ static __always_inline int pass_by(struct task_state *state, struct task_struct 
 
 	if (state->phase == PHASE_ARMED)
 		return 0;
-	if (is_compat(task, nr) || nr < 0 || nr >= NUMBERS) {
-		begin_foreign(state, task, regs, nr);
-		if (state->phase != PHASE_CALL)
-			return 0;
-	} else {
-		plan = begin_call(state, task, regs, nr);
-		if (!plan)
-			return 0;
-		state->record.ret = ret;
-		state->record.missed = outputs(&state->record, plan) | ((1 << plan->inputs) - 1);
-	}
+	plan = begin_call(state, task, regs, nr);
+	if (!plan && state->phase != PHASE_CALL)
+		return 0;
 	state->record.ret = ret;
+	if (plan)
+		state->record.missed = outputs(&state->record, plan) | ((1 << plan->inputs) - 1);
 	state->record.flags |= RECORD_LATE;
 	state->phase = PHASE_IDLE;
 	return emit(state, RECORD_CALL);

@@ -40,9 +40,9 @@ static __always_inline bool begin_blocked(struct task_state *state, struct task_
 	if (!regs)
 		return false;
 	nr = syscall_number(regs);
-	if (nr < 0 || nr >= NUMBERS || is_compat(task, nr) || !begin_call(state, task, regs, nr))
+	if (nr < 0 || !begin_call(state, task, regs, nr))
 		return false;
-	state->record.flags = RECORD_LATE;
+	state->record.flags |= RECORD_LATE;
 	return true;
 }
 

@@ -28,7 +28,7 @@ typedef signed long long s64;
 #define HEAP_SIZE 3328
 #define IOV_MAX 1024    /* UIO_MAXIOV, for iovec and mmsghdr arrays */
 #define VARIANTS_LOG2 12 /* of the variants of one syscall, at the most */
-#define NUMBERS 512     /* of syscalls; the plans of variants come after them */
+#define NUMBERS 512     /* of syscalls; then those of the 32-bit ABI, then the plans of variants */
 #define PLAN_NONE 0xffff /* of a number that the table does not know */
 #define OPS_MAX 12      /* operations of one plan: six arguments, in and out */
 #define ALL_OPS 0xfff
@@ -45,7 +45,7 @@ enum record_type {
 };
 
 enum record_flag {
-	RECORD_COMPAT = 1,    /* entered as int 0x80 or x32: numbered in its own way */
+	RECORD_COMPAT = 1,    /* entered as int 0x80 (i386), or with the bit of x32 in its number */
 	RECORD_EXECED = 2,    /* the address space was replaced during the call */
 	RECORD_SCRIPT = 4,    /* ... by an interpreter's: argv is not what was passed */
 	RECORD_SPILLED = 8,   /* parts were sent ahead */
@@ -125,6 +125,7 @@ enum op_flag {
 	OP_EXEC_PATH = 8,
 	OP_EXEC_ARGV = 16,
 	OP_EXEC_ENVP = 32,
+	OP_NARROW = 64, /* its pointers and lengths have 32 bits */
 };
 
 enum term_kind {
@@ -155,6 +156,8 @@ enum plan_flag {
 	PLAN_NORETURN = 2,
 	PLAN_EXEC = 4,
 	PLAN_IOCTL = 8, /* its command says whether the input is written over */
+	PLAN_OTHER_ABI = 16, /* the 32-bit ABI has a traced call of this number */
+	PLAN_NOT_X32 = 32, /* x32 has no call of this number */
 };
 
 struct plan {

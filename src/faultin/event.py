@@ -40,6 +40,12 @@ class Event:
     paths: dict[str, Any] = field(default_factory=dict)  # what those descriptors are open on
     ret_path: Any = None
     note: str = ""  # of an exit by a signal: its name
+    abi: str = ""  # i386 or x32, when the call did not come by the native way
+
+    @property
+    def label(self) -> str:
+        """The call's name, with its ABI if that is another: openat, openat@i386."""
+        return f"{self.syscall}@{self.abi}" if self.abi else self.syscall
 
 
 @dataclass(frozen=True, slots=True)

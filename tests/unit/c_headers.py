@@ -54,15 +54,18 @@ sound/asound.h mtd/mtd-abi.h linux/auto_fs.h linux/auto_dev-ioctl.h linux/vm_soc
 GROUPS = (LINUX, NETWORK, LIBRARY, DEVICES)
 
 
-def c_values(folder: Path, expressions: Iterable[str], headers: list[str]) -> dict[str, int]:
-    """The values of those expressions that compile after the headers, as 64 unsigned bits."""
-    found = _includes(folder, headers)
+def c_values(
+    folder: Path, expressions: Iterable[str], headers: list[str], *flags: str
+) -> dict[str, int]:
+    """The values of those expressions that compile after the headers, as 64 unsigned bits.
+    flags: more of them for the compiler."""
+    found = _includes(folder, headers, flags)
     names = list(expressions)
     first = found.count("\n") + 1
     for _ in range(8):
         lines = [f"__extension__ unsigned long long v{i} = (unsigned long long)(long long)({name});"
                  for i, name in enumerate(names)]  # fmt: skip
-        assembly, errors = _compile(folder, found + "\n".join(lines) + "\n")
+        assembly, errors = _compile(folder, found + "\n".join(lines) + "\n", flags)
         if assembly is not None:
             return _read(assembly, names)
         wrong = {int(line) - first for line in _ERROR.findall(errors)}
@@ -71,13 +74,13 @@ def c_values(folder: Path, expressions: Iterable[str], headers: list[str]) -> di
     raise AssertionError(errors[:2000])
 
 
-def _includes(folder: Path, headers: list[str]) -> str:
+def _includes(folder: Path, headers: list[str], flags: tuple[str, ...]) -> str:
     """Includes of the headers, without those that do not compile here."""
     headers = list(headers)
     while True:
         lines = "".join(f"#include <{h}>\n" for h in headers if _exists(folder, h))
         text = "#define _GNU_SOURCE\n#include <stddef.h>\n" + lines
-        assembly, errors = _compile(folder, text)
+        assembly, errors = _compile(folder, text, flags)
         if assembly is not None:
             return text
         guilty = [h for h in headers if f"/{h}:" in errors or f"<{h}>" in errors]
@@ -93,17 +96,20 @@ def _roots() -> list[Path]:
     return [Path("/usr/include"), *Path("/usr/include").glob("*-linux-gnu*")]
 
 
-def _compile(folder: Path, text: str) -> tuple[str | None, str]:
+def _compile(folder: Path, text: str, flags: tuple[str, ...]) -> tuple[str | None, str]:
     """The assembly, or None and the errors."""
     source = folder / "values.c"
     source.write_text(text)
-    command = ["gcc", "-w", "-S", "-fmax-errors=0", "-o", "-", str(source)]
+    command = ["gcc", "-w", "-S", "-fmax-errors=0", *flags, "-o", "-", str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return (done.stdout if done.returncode == 0 else None), done.stderr
 
 
 def _read(assembly: str, names: list[str]) -> dict[str, int]:
+    """A value is one .quad, two .long (lower half first), or .zero."""
     found = {}
-    for index, kind, number in re.findall(r"^v(\d+):\n\s+\.(quad|zero)\s+(-?\d+)", assembly, re.M):
-        found[names[int(index)]] = int(number) % (1 << 64) if kind == "quad" else 0
+    value = r"^v(\d+):\n\s+\.(quad|long|zero)\s+(-?\d+)(?:\n\s+\.long\s+(-?\d+))?"
+    for index, kind, number, upper in re.findall(value, assembly, re.M):
+        low, high = int(number) if kind != "zero" else 0, int(upper or 0)
+        found[names[int(index)]] = (low if kind == "quad" else low % (1 << 32) + (high << 32)) % (1 << 64)
     return found

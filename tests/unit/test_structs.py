@@ -3,6 +3,7 @@
 
 import platform
 import shutil
+from pathlib import Path
 
 import pytest
 from c_headers import LIBRARY, LINUX, NETWORK, c_values
@@ -55,6 +56,22 @@ BPF = {
     "bpf_iter_create": "iter_create.",
     "bpf_token_create": "token_create.",
 }
+# structures of 32-bit programs, as the compiler lays them out for those
+NARROW_NAMES = {
+    "timespec32": "struct __kernel_old_timespec",
+    "timeval32": "struct __kernel_old_timeval",
+    "itimerval32": "struct __kernel_old_itimerval",
+    "itimerspec32": "struct itimerspec",
+    "iovec32": "struct iovec",
+    "rlimit32": "struct rlimit",
+    "rusage32": "struct rusage",
+    "stat_i386": "struct stat",
+    "stat64_i386": "struct stat64",
+    "statfs64_i386": "struct statfs64",
+}
+NARROW_HEADERS = """
+linux/types.h linux/time_types.h linux/time.h linux/uio.h linux/resource.h asm/stat.h asm/statfs.h
+""".split()
 # parts of unions, names of ours, and what no header for programs has
 NOT_IN_HEADERS = {
     "bpf_id",
@@ -63,6 +80,8 @@ NOT_IN_HEADERS = {
     "ptrace_syscall_exit",
     "ptrace_syscall_seccomp",
     "sigset_argpack",
+    "sigaction32",
+    *NARROW_NAMES,
 }
 # structures that grew: a header may be older, or newer, than the table
 GROWING = {
@@ -116,6 +135,22 @@ def test_layouts_are_those_of_the_headers(tmp_path):
         if expression not in growing:
             assert known.get(expression, size) == size, expression
     assert len(known) > 0.7 * (len(sizes) + len(fields)), sorted({*sizes, *fields} - set(known))
+
+
+@pytest.mark.skipif(
+    not shutil.which("gcc") or platform.machine() != "x86_64",
+    reason="the comparison needs gcc, and the headers of x86-64",
+)
+def test_narrow_layouts_are_those_of_the_headers(tmp_path):
+    expected = {}
+    for name, c_struct in NARROW_NAMES.items():
+        one = structure(name)
+        expected[f"sizeof({c_struct})"] = one.size
+        for field in one.fields:
+            if not field.is_hidden:
+                expected[f"offsetof({c_struct}, {field.name})"] = field.offset
+    folders = [f"-I{folder}" for folder in Path("/usr/include").glob("x86_64-linux-gnu*")]
+    assert c_values(tmp_path, expected, NARROW_HEADERS, "-m32", *folders) == expected
 
 
 @pytest.mark.parametrize(

@@ -16,21 +16,26 @@ from faultin.syscalls.table import (
 )  # fmt: skip
 
 TABLE = load("x86_64")
+NARROW = TABLE.narrow
+ROWS = [*TABLE, *NARROW]
+FOLDERS = [Path("/usr/include/x86_64-linux-gnu/asm"), Path("/usr/include/asm")]
 HEADERS = [
-    Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
-    Path("/usr/include/asm/unistd_64.h"),
+    (folder / name, table)
+    for folder in FOLDERS
+    for name, table in (("unistd_64.h", TABLE), ("unistd_32.h", NARROW))
+    if (folder / name).exists()
 ]
 SCALARS = set(
     "int uint long ulong s8 u8 s16 u16 s32 u32 s64 u64 size off fd dirfd pid uid gid mode dev "
     "signal addr hex wait_status".split()
 )
-POINTED_AT = set("path string strings bytes iovec iovec_only msghdr mmsghdr sockaddr".split())
+POINTED_AT = set("path string strings strings32 bytes iovec iovec_only msghdr mmsghdr sockaddr".split())
 LISTS = set("dirents dirents_old fd_set bitset sigset siginfo".split())
 
 
 def every_argument() -> list[tuple[str, Argument]]:
     found = []
-    for row in TABLE:
+    for row in ROWS:
         for arguments in (row.arguments, *(variant.arguments for variant in row.variants)):
             found += [(f"{row.name}.{argument.name}", argument) for argument in arguments]
     return found
@@ -64,13 +69,42 @@ def test_every_number_of_7_3_is_there():
     assert TABLE.numbers == frozenset({*range(0, 337), *range(424, 473)})
 
 
-@pytest.mark.parametrize("header", [h for h in HEADERS if h.exists()])
-def test_every_number_of_this_machines_header_is_there(header):
+@pytest.mark.parametrize(("header", "table"), HEADERS, ids=lambda value: getattr(value, "name", ""))
+def test_every_number_of_this_machines_header_is_there(header, table):
     declared = {
         name: int(number)
         for name, number in re.findall(r"#define __NR_(\w+) (\d+)", header.read_text())
     }
-    assert {name: row(name).nr for name in declared} == declared
+    assert {name: table.by_name(name).nr for name in declared} == declared
+
+
+def test_numbers_of_the_narrow_table():
+    """i386 shares the numbers above 402 with x86-64, where a row may say so."""
+    shared = {row.name for row in NARROW if row.nr > 423} & {row.name for row in TABLE}
+    assert {name: NARROW.by_name(name).nr for name in shared} == {name: row(name).nr for name in shared}
+    assert NARROW.numbers == frozenset(
+        {*range(473)} - {222, 223, 251, 285, 387, 388, 389, 390, 391, 392, 415, 453}
+    )
+
+
+def test_a_name_stands_for_its_kin():
+    def names(expression):
+        return {NARROW.by_number(nr).name for nr in TABLE.narrow_numbers(TABLE.resolve(expression))}
+
+    assert names("stat") == {"stat", "stat64", "oldstat"}
+    assert names("openat") == {"openat"}
+    assert names("clock_gettime,mmap") == {"clock_gettime", "clock_gettime64", "mmap", "mmap2"}
+    assert names("all") == {row.name for row in NARROW}
+
+
+def test_every_call_of_i386_stands_for_one_or_is_its_own():
+    """What no native name stands for is traced with `all` only; here is what that is."""
+    reached = TABLE.narrow_numbers(frozenset(TABLE.numbers - {0}))
+    left = {row.name for row in NARROW if row.nr not in reached} - {"read"}
+    assert left == set(
+        "bdflush break ftime gtty idle ipc lock mpx nice prof profil sgetmask socketcall ssetmask stty "
+        "ulimit vm86 vm86old".split()
+    )
 
 
 def test_every_value_kind_is_a_scalar_or_a_set():
@@ -102,7 +136,7 @@ def test_lengths_of_bytes_are_known():
 
 
 def test_no_length_is_behind_a_plain_value():
-    for call in TABLE:
+    for call in ROWS:
         for found in call.arguments:
             for term in found.terms:
                 if term.kind == "deref":
@@ -110,14 +144,14 @@ def test_no_length_is_behind_a_plain_value():
 
 
 def test_a_variant_changes_something():
-    for call in TABLE:
+    for call in ROWS:
         for variant in call.variants:
             assert variant.arguments != call.arguments, (call.name, variant.values)
 
 
 def test_rows_fit_the_core():
     """At most twelve captures a call (OPS_MAX of bpf/wire.h), and 32 bits of selector."""
-    for call in TABLE:
+    for call in ROWS:
         assert len(call.arguments) <= 6
         for variant in call.variants:
             assert all(0 <= value <= 0xFFFFFFFF for value in variant.values)

@@ -3,17 +3,19 @@
 
 In: the syscall table and the syscalls that are traced. Out: Plans, whose
 operations decode reads again, and their bytes as bpf/wire.h lays them out.
-A plan's index is the syscall's number, or for a variant one beyond them all.
+A plan's index is the syscall's number, NUMBERS more for one of the 32-bit ABI, and for
+a variant one beyond them all.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from struct import Struct
 
+from faultin.syscalls.abi import NOT_X32
 from faultin.syscalls.sizes import size_of
 from faultin.syscalls.table import Argument, Direction, Syscall, Table, Term, Unit, When
 
-NUMBERS = 512  # of syscalls; the plans of variants come after them
+NUMBERS = 512  # of syscalls; then those of the 32-bit ABI, then the plans of variants
 
 _PLAN = Struct("<HBBHHHHH2xBBHII")
 _OP = Struct("<BBBBB3xHHHHI")
@@ -37,6 +39,7 @@ class OpFlag(IntFlag):
     EXEC_PATH = 8
     EXEC_ARGV = 16
     EXEC_ENVP = 32
+    NARROW = 64
 
 
 class PlanFlag(IntFlag):
@@ -44,13 +47,17 @@ class PlanFlag(IntFlag):
     NORETURN = 2
     EXEC = 4
     IOCTL = 8
+    OTHER_ABI = 16
+    NOT_X32 = 32
 
 
 _KINDS = {
     "path": OpKind.STRING,
     "string": OpKind.STRING,
     "strings": OpKind.STRINGS,
+    "strings32": OpKind.STRINGS,
     "iovec": OpKind.IOVEC,
+    "iovec32": OpKind.IOVEC,
     "msghdr": OpKind.MSGHDR,
     "mmsghdr": OpKind.MMSGHDR,
     "ioctl": OpKind.IOCTL,
@@ -82,6 +89,11 @@ class Op:
     @property
     def capped(self) -> bool:
         return bool(self.flags & OpFlag.CAPPED)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether its pointers and lengths have 32 bits."""
+        return bool(self.flags & OpFlag.NARROW)
 
     @property
     def counted(self) -> bool:
@@ -140,6 +152,8 @@ def _ops_of(position: int, argument: Argument, extra: OpFlag) -> list[tuple[Op, 
     flags = extra
     if argument.kind == "bytes":
         flags |= OpFlag.CAPPED
+    if argument.kind in ("strings32", "iovec32"):
+        flags |= OpFlag.NARROW
     if argument.unit is not Unit.BYTES:
         flags |= OpFlag.COUNTED
     base = Op(kind, position, flags, argument.terms, size)
@@ -187,42 +201,58 @@ def plan(table: Table, traced: frozenset[int]) -> Plans:
         ops.extend(made.ops)
         return made
 
-    for number in sorted(traced):
-        syscall = table.by_number(number)
-        plans[number] = add(syscall, syscall.arguments)
+    def add_call(index: int, syscall: Syscall, flags: PlanFlag) -> None:
+        plans[index] = add(syscall, syscall.arguments)
         first = len(variants)
         found: list[tuple[int, int]] = []
         for variant in syscall.variants:
-            index = NUMBERS + len(extra_rows)
-            plans[index] = add(syscall, variant.arguments)
-            extra_rows.append(_pack(plans[index], PlanFlag.TRACED, 0, 0, 0, 0))
-            found += [(value, index) for value in variant.values]
-        variants += sorted(found)
+            other = 2 * NUMBERS + len(extra_rows)
+            plans[other] = add(syscall, variant.arguments)
+            extra_rows.append(_pack(plans[other], PlanFlag.TRACED, 0, 0, 0, 0))
+            found += [(value, other) for value in variant.values]
+        variants.extend(sorted(found))
         selector, mask = _selector(syscall)
-        flags = PlanFlag.TRACED
-        if not plans[number].returns:
-            flags |= PlanFlag.NORETURN
-        if syscall.name in _EXEC:
-            flags |= PlanFlag.EXEC
-        if any(op.kind is OpKind.IOCTL for op in plans[number].ops):
-            flags |= PlanFlag.IOCTL
-        rows[number] = _pack(plans[number], flags, selector, len(variants) - first, first, mask)
+        flags |= _flags(plans[index])
+        rows[index] = _pack(plans[index], flags, selector, len(variants) - first, first, mask)
+
+    narrow = table.narrow_numbers(traced)
+    for number in sorted(traced):
+        other = PlanFlag.OTHER_ABI if number in narrow else PlanFlag(0)
+        not_x32 = PlanFlag.NOT_X32 if number in NOT_X32 else PlanFlag(0)
+        add_call(number, table.by_number(number), PlanFlag.TRACED | other | not_x32)
+    for number in sorted(narrow):
+        add_call(NUMBERS + number, table.narrow.by_number(number), PlanFlag.TRACED)
+        if number not in rows:
+            rows[number] = _PLAN.pack(*[0] * 8, PlanFlag.OTHER_ABI, 0, 0, 0, 0)
     for name in _EXEC:  # the command begins with one, traced or not
         number = table.by_name(name).nr
-        if number not in rows:
-            rows[number] = _PLAN.pack(*[0] * 8, PlanFlag.EXEC, 0, 0, 0, 0)
+        if number not in traced:
+            flags = PlanFlag.EXEC | (PlanFlag.OTHER_ABI if number in narrow else 0)
+            rows[number] = _PLAN.pack(*[0] * 8, flags, 0, 0, 0, 0)
     empty = bytes(_PLAN.size)
+    numbers = range(2 * NUMBERS)
     images = {
-        "plans": b"".join([*(rows.get(number, empty) for number in range(NUMBERS)), *extra_rows]),
+        "plans": b"".join([*(rows.get(number, empty) for number in numbers), *extra_rows]),
         "ops": b"".join(op.pack() for op in ops) or bytes(_OP.size),
         "variants": b"".join(_VARIANT.pack(*variant) for variant in variants) or bytes(_VARIANT.size),
     }
     counts = {
-        "plans": NUMBERS + len(extra_rows),
+        "plans": 2 * NUMBERS + len(extra_rows),
         "ops": max(1, len(ops)),
         "variants": max(1, len(variants)),
     }
     return Plans(plans, traced, images, counts, foreign=traced == table.numbers)
+
+
+def _flags(made: Plan) -> PlanFlag:
+    flags = PlanFlag(0)
+    if not made.returns:
+        flags |= PlanFlag.NORETURN
+    if made.syscall.name in _EXEC:
+        flags |= PlanFlag.EXEC
+    if any(op.kind is OpKind.IOCTL for op in made.ops):
+        flags |= PlanFlag.IOCTL
+    return flags
 
 
 def _selector(syscall: Syscall) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from faultin.decode.signals import siginfo_event
 from faultin.drain.wire import PLAN_NONE, Piece, Record, RecordFlag, RecordType
 from faultin.errno_names import errno_name
 from faultin.event import Event, EventKind
+from faultin.syscalls.abi import X32_BIT
 from faultin.values import Missing, Truncated
 
 _KINDS = {
@@ -28,7 +29,6 @@ _SETTLED, _SCRIPT = RecordFlag.SETTLED.value, RecordFlag.SCRIPT.value
 _LATE, _COMPAT = RecordFlag.LATE.value, RecordFlag.COMPAT.value
 _PART_LOST = RecordFlag.PART_LOST.value
 _MANY = (OpKind.STRINGS, OpKind.IOVEC, OpKind.MMSGHDR)
-_X32_BIT = 0x40000000
 _ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[Record, Plan], list[Piece]]
 
@@ -105,9 +105,12 @@ def _foreign_name(record: Record) -> str:
     """As strace has it: syscall_0x... for a number that nobody knows."""
     if not record.flags & _COMPAT:
         return f"syscall_{record.nr:#x}"
-    if record.nr & _X32_BIT:
-        return f"x32_syscall_{record.nr & ~_X32_BIT}"
-    return f"i386_syscall_{record.nr}"
+    return f"{_abi(record)}_syscall_{record.nr & ~X32_BIT}"
+
+
+def _abi(record: Record) -> str:
+    """By which other way than the native one the kernel was entered."""
+    return "x32" if record.nr & X32_BIT else "i386"
 
 
 class Decoder:
@@ -175,6 +178,8 @@ class Decoder:
             decoder.name, args, capture=capture, out=out, fds=decoder.fds,
         )  # fmt: skip
         self._returned(event, record)
+        if record.flags & _COMPAT:
+            event.abi = _abi(record)
         return event
 
     def _errno(self, ret: int) -> str | None:

@@ -16,7 +16,7 @@ from faultin.syscalls.table import Term
 
 _PAGE = 4096
 _LIMIT = 1 << 20
-_IOVEC = Struct("<QQ")
+_IOVEC, _IOVEC32 = Struct("<QQ"), Struct("<II")
 _MSGHDR = Struct("<QI4xQQQQI4xI4x")
 
 
@@ -71,9 +71,10 @@ class _Capture:
             case OpKind.STRING:
                 yield from self.string(base, number, Role.DATA, 0)
             case OpKind.STRINGS:
-                yield from self._strings(base, number)
+                yield from self._strings(base, number, 4 if op.narrow else 8)
             case OpKind.IOVEC:
-                yield from self._iovec(base, length, number, 0, left)
+                form = _IOVEC32 if op.narrow else _IOVEC
+                yield from self._iovec(base, length, number, 0, left, form)
             case OpKind.MSGHDR:
                 yield from self._message(base, number, 0, left, op.size)
             case OpKind.MMSGHDR:
@@ -141,25 +142,25 @@ class _Capture:
                 return
             yield self._piece(address + done, number, role, index, outer, want - done, data)
 
-    def _strings(self, base: int, number: int) -> Iterator[Piece]:
+    def _strings(self, base: int, number: int, width: int) -> Iterator[Piece]:
         for i in range(STRINGS_MAX):
-            data = self._memory.read(base + 8 * i, 8)
+            data = self._memory.read(base + width * i, width)
             if data is None:
                 return
             address = int.from_bytes(data, "little")
             if not address:
-                yield self._piece(base + 8 * i, number, Role.END, i, 0, 0, b"")
+                yield self._piece(base + width * i, number, Role.END, i, 0, 0, b"")
                 return
             yield from self.string(address, number, Role.ITEM, i)
 
     def _iovec(
-        self, base: int, count: int, number: int, outer: int, left: int | None
+        self, base: int, count: int, number: int, outer: int, left: int | None, form: Struct = _IOVEC
     ) -> Iterator[Piece]:
         for i in range(min(count, IOV_MAX)):
-            data = self._memory.read(base + _IOVEC.size * i, _IOVEC.size)
+            data = self._memory.read(base + form.size * i, form.size)
             if data is None:
                 return
-            address, length = _IOVEC.unpack(data)
+            address, length = form.unpack(data)
             have = length if left is None else min(length, left)
             left = None if left is None else left - have
             limit = min(have, self._max)

@@ -8,7 +8,7 @@ name its system calls. Calls that never reach their function (refused by seccomp
 unknown to the kernel) are told by the tracepoint at their exit, and read from here.
 """
 
-from faultin.codegen.plan import Plans
+from faultin.codegen.plan import NUMBERS, Plans
 from faultin.codegen.program import Options
 from faultin.engines.attached import Attached, sleepable
 from faultin.engines.base import Engine, Rung
@@ -48,11 +48,15 @@ def fits(plans: Plans) -> bool:
 def _functions(plans: Plans) -> dict[str, tuple[int, bool]]:
     """The kernel's functions of the traced calls: BTF id, and whether they return."""
     returns: dict[str, bool] = {}
-    for number in plans.traced:
-        plan = plans.plans[number]
-        name = _FUNCTIONS.get(plan.syscall.name, plan.syscall.name)
-        for prefix in probe_fentry().prefixes:
-            returns[prefix + name] = plan.returns
+    native, *others = probe_fentry().prefixes
+    for index, plan in plans.plans.items():
+        name = plan.syscall.name
+        if index < NUMBERS:
+            returns[native + _FUNCTIONS.get(name, name)] = plan.returns
+        elif index < 2 * NUMBERS:
+            for prefix in others:
+                for function in (name, _FUNCTIONS.get(name, name), f"ia32_{name}"):
+                    returns[prefix + function] = plan.returns
     ids = libbpf.kernel_btf_ids(dict.fromkeys(returns, libbpf.FUNCTION))
     return {name: (number, returns[name]) for name, number in ids.items()}
 

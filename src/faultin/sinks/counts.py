@@ -23,9 +23,10 @@ class Counts:
     def write(self, events: list[Event]) -> None:
         for event in events:
             if event.kind in (EventKind.CALL, EventKind.NORETURN):
-                self._calls[event.syscall] += 1
-                self._errors[event.syscall] += event.errno is not None
-                self._time[event.syscall] += event.latency or 0
+                label = event.label
+                self._calls[label] += 1
+                self._errors[label] += event.errno is not None
+                self._time[label] += event.latency or 0
         if self._also:
             self._also.write(events)
 

@@ -28,6 +28,8 @@ def event_object(event: Event) -> dict:
     }
     if event.out:
         found["out"] = event.out
+    if event.abi:
+        found["abi"] = event.abi
     return found
 
 

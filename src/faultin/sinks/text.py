@@ -130,7 +130,7 @@ class Text:
     def _call(self, event: Event, line: Line) -> None:
         if event.tid in self._blocked:
             line.add("<... resumed> ", "cyan")
-        line.add(event.syscall, "bold")
+        line.add(event.label, "bold")
         line.add("(")
         _arguments(event, self._style, line)
         if event.kind is EventKind.BLOCKED:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache, cached_property
 
 from faultin.errors import FaultinError, UsageError
+from faultin.syscalls.abi import native_name
 from faultin.syscalls.choice import choose
 from faultin.syscalls.data import read_table
 from faultin.syscalls.reader import parse
@@ -19,6 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 _TABLES = ("x86_64",)
+_NARROW = {"x86_64": "i386"}  # the 32-bit ABI that the kernel serves too
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # as uname and others have it
 
 
@@ -51,6 +53,20 @@ class Table:
         """KeyError for a name that the table does not have."""
         return self._by_name[name]
 
+    @cached_property
+    def narrow(self) -> "Table | None":
+        """The table of the 32-bit ABI, if the architecture has one."""
+        arch = _NARROW.get(self.arch)
+        return _read(arch) if arch else None
+
+    def narrow_numbers(self, traced: frozenset[int]) -> frozenset[int]:
+        """The numbers that these calls have in the 32-bit ABI; all of it, of all."""
+        if self.narrow is None or traced == self.numbers:
+            return self.narrow.numbers if self.narrow else frozenset()
+        known = frozenset(self._by_name)
+        wanted = {self.by_number(number).name for number in traced}
+        return frozenset(row.nr for row in self.narrow if native_name(row.name, known) in wanted)
+
     def resolve(self, expression: str) -> frozenset[int]:
         """The numbers that a `-e` expression names (choice.py); UsageError if it names none."""
         return choose(expression, self)
@@ -66,5 +82,8 @@ def _load(arch: str) -> Table:
     if arch not in _TABLES:
         why = "faultin has no table of its system calls"
         raise UsageError(f"architecture {arch}", why, f"there is one for {', '.join(_TABLES)}")
-    text = read_table(f"{arch}.tbl")
-    return Table(arch, parse(text, f"{arch}.tbl"))
+    return _read(arch)
+
+
+def _read(arch: str) -> Table:
+    return Table(arch, parse(read_table(f"{arch}.tbl"), f"{arch}.tbl"))
