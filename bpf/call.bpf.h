@@ -4,7 +4,7 @@
 #ifndef FAULTIN_CALL_BPF_H
 #define FAULTIN_CALL_BPF_H
 
-#include "capture.bpf.h"
+#include "nofault.bpf.h"
 
 /* The plan of a call: its syscall's, or the variant that an argument selects. */
 struct search {
@@ -132,8 +132,8 @@ static __always_inline const struct plan *begin_call(struct task_state *state, s
 	return plan;
 }
 
-/* Tracing began while this call was running: what it was given is still in its
- * registers, and mostly in memory. */
+/* A call that was not seen as it began: what it was given is still in its registers, and
+ * mostly in memory. */
 static __noinline int begin_late(struct task_state *state __attribute__((nonnull)), struct pt_regs *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

@@ -2,109 +2,11 @@
 /*
  * Capture: one operation of a plan becomes pieces in the task's heap.
  *
- * What is absent is marked HOW_MISSED, and remembered in state->absent for whoever
- * can take the fault and run the operation again; where the program itself may
- * (read.bpf.h), what is missing is not there.
- * Functions are global, so that the verifier looks at each once, whoever calls
- * it, and bits and lengths that they leave behind stay in memory, where it does
- * not follow every combination of them.
+ * Included by nofault.bpf.h for programs that may not sleep, and once more by
+ * faulting.bpf.h for those that may. Functions are global, so that the verifier looks at each once,
+ * whoever calls it, and bits and lengths that they leave behind stay in memory, where it
+ * does not follow every combination of them.
  */
-#ifndef FAULTIN_CAPTURE_BPF_H
-#define FAULTIN_CAPTURE_BPF_H
-
-#include "direct.bpf.h"
-
-/* op, role, how, index and outer of a piece in one register: a global function
- * has five. */
-#define KEY(op, role, how) ((u64)(op) | (u64)(role) << 16 | (u64)(how) << 24)
-#define KEY_INDEX(index) ((u64)(index) << 32)
-#define KEY_OUTER(outer) ((u64)(outer) << 48)
-#define KEY_ROLE(key, role) (((key) & ~(0xffULL << 16)) | (u64)(role) << 16)
-#define KEY_MISSED(key) ((key) & ~(0xffULL << 24))
-
-struct user_iovec {
-	u64 base;
-	u64 len;
-};
-
-struct narrow_iovec {
-	u32 base;
-	u32 len;
-};
-
-struct user_msghdr {
-	u64 name;
-	u32 namelen;
-	u32 pad;
-	u64 iov;
-	u64 iovlen;
-	u64 control;
-	u64 controllen;
-	u32 flags;
-	u32 pad2;
-	/* of mmsghdr only: bytes of this message */
-	u32 len;
-	u32 pad3;
-};
-
-/* Loops run through bpf_loop, whose callback gets one pointer. */
-struct walk {
-	struct task_state *state;
-	u64 base;
-	u64 key;
-	u64 left; /* bytes still to be captured: what an output has */
-	u64 limit;
-	u32 missed;
-	u32 out;
-	u32 narrow;
-};
-
-static __always_inline struct piece *new_piece(struct task_state *state)
-{
-	u32 used = state->used;
-
-	if (used > HEAP_SIZE) {
-		spill(state);
-		used = 0;
-	}
-	bounded(used);
-	if (used > HEAP_SIZE)
-		return NULL;
-	return (struct piece *)(state->heap + used);
-}
-
-/* A piece without bytes. */
-static __always_inline int note(struct task_state *state, u64 addr, u64 want, u64 key)
-{
-	struct piece *piece;
-
-	if (!state)
-		return 0;
-	piece = new_piece(state);
-	if (!piece)
-		return 0;
-	label(piece, addr, key, want, 0);
-	state->used += sizeof(*piece);
-	return 0;
-}
-
-/* Memory that is not there (`size` 0: a string). Returns 1, for the caller to say. */
-static __always_inline int miss(struct task_state *state, u64 addr, u64 want, u64 key, u32 size)
-{
-	u32 n;
-
-	if (!state)
-		return 1;
-	note(state, addr, want, KEY_MISSED(key));
-	n = state->absents;
-	bounded(n);
-	if (n < ABSENT_MAX) {
-		state->absent[n].addr = addr;
-		state->absent[n].size = size;
-		state->absents = n + 1;
-	}
-	return 1;
-}
 /* One piece with `size` (at most PIECE_MAX) of the `want` bytes at `addr`.
  * Returns 1 when they could not be read. */
 __noinline int capture(struct task_state *state, u64 addr, u64 want, u64 key, u32 size)
@@ -121,12 +23,14 @@ __noinline int capture(struct task_state *state, u64 addr, u64 want, u64 key, u3
 	if (size > PIECE_MAX)
 		size = PIECE_MAX;
 	label(piece, addr, key, want, size);
+#if FAULTS
 	if (is_direct() && size) {
 		long err = send_direct(state, piece, masked(size, PIECE_MAX));
 
 		if (err != NO_ROOM)
 			return err ? miss(state, addr, want, key, size) : 0;
 	}
+#endif
 	if (size && read_user(piece->data, masked(size, PIECE_MAX), (void *)addr))
 		return miss(state, addr, want, key, size);
 	state->used += sizeof(*piece) + ((size + 7) & ~7);
@@ -144,12 +48,14 @@ __noinline int capture_string(struct task_state *state, u64 addr, u64 key)
 	piece = new_piece(state);
 	if (!piece)
 		return 0;
+#if FAULTS
 	if (is_direct()) {
 		label(piece, addr, key, 0, 0);
 		size = send_direct(state, piece, 0);
 		if (size != NO_ROOM)
 			return size ? miss(state, addr, 0, key, 0) : 0;
 	}
+#endif
 	size = read_user_string(piece->data, PIECE_MAX, (void *)addr);
 	if (size < 0)
 		return miss(state, addr, 0, key, 0);
@@ -411,5 +317,3 @@ static __always_inline void run_all(struct task_state *state, u32 count, u32 bit
 			state->record.missed |= 1u << i;
 	}
 }
-
-#endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The strategies `prefault` and `ring`: what is read goes straight into a record
+ * The strategies `prefault` and `ring`: what was absent is read straight into a record
  * that was reserved in a ring buffer, not by way of the task's heap.
  *
  * `ring` reserves, and then takes the fault. `prefault` takes it first and reads
@@ -12,19 +12,9 @@
 #ifndef FAULTIN_DIRECT_BPF_H
 #define FAULTIN_DIRECT_BPF_H
 
-#include "read.bpf.h"
+#include "piece.bpf.h"
 
 #define NO_ROOM (-28)
-
-static __always_inline void label(struct piece *piece, u64 addr, u64 key, u64 want, u32 len)
-{
-	piece->addr = addr;
-	*(u64 *)&piece->op = key;
-	piece->want = want > 0xffffffff ? 0xffffffff : want;
-	piece->len = len;
-}
-
-#if FAULTS
 #define TRIES 3
 #define SMALL 256 /* most strings are shorter */
 #define TOO_SMALL (-7)
@@ -153,16 +143,5 @@ static __always_inline long send_direct(struct task_state *state, struct piece *
 	__sync_fetch_and_add(&shared.fell_back_gone, 1);
 	return NO_ROOM;
 }
-#else
-static __always_inline bool is_direct(void)
-{
-	return false;
-}
-
-static __always_inline long send_direct(struct task_state *state, struct piece *piece, u32 size)
-{
-	return NO_ROOM;
-}
-#endif
 
 #endif

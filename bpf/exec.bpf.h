@@ -4,12 +4,11 @@
 #ifndef FAULTIN_EXEC_BPF_H
 #define FAULTIN_EXEC_BPF_H
 
-#include "capture.bpf.h"
+#include "nofault.bpf.h"
 
 /* The last moment at which what exec was given can be read: the kernel has just
  * read it, so it is resident, and the address space is still the old one. Loaded
- * where the kernel has it.
- * commit "tracing: Add sched_prepare_exec tracepoint" (in v6.10) */
+ * where the kernel has it. It needs no twin: what it misses, sched_exec has. */
 SEC("?tp_btf/sched_prepare_exec")
 int sched_prepare(u64 *ctx)
 {
@@ -43,18 +42,15 @@ static __noinline int capture_filename(struct task_state *state __attribute__((n
 
 /* What exec took away before it could be read: argv and envp stand in the new
  * stack, which is resident, as the kernel has just written it. */
-SEC("tp_btf/sched_process_exec")
-int sched_exec(u64 *ctx)
+static __always_inline int execed(struct task_struct *task, struct linux_binprm *bprm)
 {
-	struct task_struct *task = (void *)ctx[0];
-	struct linux_binprm *bprm = (void *)ctx[2];
 	struct task_state *state = state_of(task);
 	const struct plan *plan;
 	struct mm_struct *mm;
 	u64 args[2], envs[2];
 	u32 i, left = 0;
 
-	if (!state || state->phase != PHASE_CALL)
+	if (!state || state->phase != PHASE_CALL || state->record.flags & RECORD_EXECED)
 		return 0;
 	state->record.flags |= RECORD_EXECED;
 	if (bprm->interp != bprm->filename)
@@ -90,6 +86,18 @@ int sched_exec(u64 *ctx)
 	}
 	state->record.missed = left;
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int sched_exec(u64 *ctx)
+{
+	return execed((void *)ctx[0], (void *)ctx[2]);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int sched_exec_twin(u64 *ctx)
+{
+	return execed((void *)ctx[0], (void *)ctx[2]);
 }
 
 #endif

@@ -1,42 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the probes of every engine do when a call begins, and when it ends. */
+/* What the probes do when a call begins, and when it ends. */
 #ifndef FAULTIN_PROBE_BPF_H
 #define FAULTIN_PROBE_BPF_H
 
 #include "call.bpf.h"
-#if !FAULTS
 #include "work.bpf.h"
-#endif
 
-/* A fault that was waited for fails when its task is killed: that says nothing of the
- * memory. */
-static __always_inline void note_killed(struct task_state *state, struct task_struct *task)
+static __always_inline int enter(struct task_state *state, struct pt_regs *regs, s64 nr)
 {
-	if (state->record.missed && is_killed(task))
-		state->record.gone |= state->record.missed;
-}
-
-static __always_inline int enter(struct task_struct *task, struct pt_regs *regs, s64 nr)
-{
-	struct task_state *state;
 	const struct plan *plan;
 
-	state = state_of(task);
-	if (!state)
-		return 0;
-	if (!FAULTS && state->phase == PHASE_WORK)
+	state->born = 0;
+	if (state->phase == PHASE_WORK)
 		emit(state, RECORD_CALL);
-	plan = begin_call(state, task, regs, nr);
+	if (state->phase == PHASE_CALL) {
+		__sync_fetch_and_add(&shared.lost_returns, 1);
+		emit(state, RECORD_NORETURN);
+	}
+	plan = begin_call(state, bpf_get_current_task_btf(), regs, nr);
 	if (!plan)
 		return 0;
-	if (FAULTS) {
-		state->record.flags |= RECORD_SETTLED;
-		state->phase = PHASE_READ;
-	}
 	if (plan->inputs)
 		run_all(state, plan->inputs, ALL_OPS, HOW_ENTRY);
-	if (FAULTS)
-		note_killed(state, task);
 	if (plan->flags & PLAN_NORETURN) {
 		emit(state, RECORD_NORETURN);
 		state->phase = PHASE_IDLE;
@@ -46,71 +31,70 @@ static __always_inline int enter(struct task_struct *task, struct pt_regs *regs,
 	return 0;
 }
 
-/* Reads the outputs that a call with this result has. */
+/* The outputs that a call with this result has, a bit each. */
 static __always_inline u32 outputs(const struct record *record, const struct plan *plan)
 {
 	return record->ret < 0 ? plan->on_failure : record->ret ? plan->on_positive : plan->on_zero;
 }
 
-#if FAULTS
-/* Inputs were read with their faults taken: what is missing of them, is not there. */
-static __always_inline int finish(struct task_state *state, const struct plan *plan)
+/* Inputs that were absent, and that the call has written over by now. */
+static __always_inline u32 overwritten(const struct record *record, const struct plan *plan)
 {
-	u32 missed = state->record.missed, bits = outputs(&state->record, plan);
-
-	if (bits) {
-		state->phase = PHASE_READ;
-		run_all(state, plan->ops, bits, HOW_EXIT);
-		note_killed(state, bpf_get_current_task_btf());
-		state->record.missed |= missed;
-	}
-	state->phase = PHASE_IDLE;
-	return emit(state, RECORD_CALL);
+	if (!faultin_config.retry_at_exit || record->flags & RECORD_EXECED)
+		return record->missed;
+	if (plan->flags & PLAN_IOCTL && (u32)record->args[1] >> 30 != 3)
+		return 0;
+	return record->missed & (record->ret < 0 ? plan->overwritten_on_failure : plan->overwritten);
 }
-#else
-/* Reads again those inputs that were absent and that the call has not written over;
- * what is absent even then is left to task work. */
+
+/* Reads the outputs, and once more those inputs that were absent, unless the fault was
+ * taken at entry; what is absent even then is left to task work. */
 static __always_inline int finish(struct task_state *state, const struct plan *plan)
 {
 	struct record *record = &state->record;
-	u32 bits = outputs(record, plan), gone = record->missed, again;
+	u32 known, again = 0;
 
-	if (faultin_config.retry_at_exit && !(record->flags & RECORD_EXECED))
-		gone &= plan->flags & PLAN_IOCTL && (u32)record->args[1] >> 30 != 3 ? 0 :
-			record->ret < 0 ? plan->overwritten_on_failure : plan->overwritten;
-	bits |= record->missed & ~gone;
-	if (bits)
-		run_all(state, plan->ops, bits, HOW_EXIT);
-	again = record->missed & ~gone;
-	record->missed |= gone;
-	record->gone = gone;
+	if (record->flags & RECORD_SETTLED) {
+		known = record->missed;
+	} else {
+		if (record->missed && faultin_config.faults && !(record->flags & RECORD_LATE))
+			__sync_fetch_and_add(&shared.fell_back_late, 1);
+		known = record->gone = overwritten(record, plan);
+	}
+	again = outputs(record, plan) | (record->missed & ~known);
+	if (again) {
+		run_all(state, plan->ops, again, HOW_EXIT);
+		again = record->missed;
+	}
+	record->missed = known | again;
 	if (again && !schedule_work(state)) {
 		state->again = again;
 		state->phase = PHASE_WORK;
 		return 0;
 	}
+	if (again)
+		record->flags &= ~RECORD_SETTLED;
 	state->phase = PHASE_IDLE;
 	return emit(state, RECORD_CALL);
 }
-#endif
 
-static __always_inline int leave(struct task_struct *task, struct pt_regs *regs, s64 ret)
+static __always_inline int leave(struct task_state *state, struct pt_regs *regs, s64 ret)
 {
-	struct task_state *state;
-	struct record *record;
+	struct record *record = &state->record;
 	const struct plan *plan;
 
-	state = state_of(task);
-	if (!state)
+	if (state->born) {
+		state->born = 0;
 		return 0;
-	if (state->phase == PHASE_ATTACHED)
+	}
+	/* No probe has seen its entry: seccomp refused it, or tracing began meanwhile. */
+	if (state->phase == PHASE_ATTACHED || state->phase == PHASE_IDLE)
 		begin_late(state, regs);
 	if (state->phase != PHASE_CALL)
 		return 0;
-	record = &state->record;
 	/* Killed in a fault that it waited for. Its pointers may be good, and nobody sees
 	 * the result: it did not return (sched_exit). */
-	if (ret == -EFAULT && is_killed(task)) {
+	if (ret == -EFAULT && is_killed(bpf_get_current_task_btf())) {
 		record->gone |= record->missed;
 		return 0;
 	}
@@ -119,25 +103,6 @@ static __always_inline int leave(struct task_struct *task, struct pt_regs *regs,
 	plan = plan_at(record->plan);
 	if (plan)
 		return finish(state, plan);
-	state->phase = PHASE_IDLE;
-	return emit(state, RECORD_CALL);
-}
-
-/* A call of which nothing was seen before it returned: its registers and result. */
-static __always_inline int pass_by(struct task_state *state, struct task_struct *task,
-				   struct pt_regs *regs, s64 nr, s64 ret)
-{
-	const struct plan *plan;
-
-	if (state->phase == PHASE_ARMED)
-		return 0;
-	plan = begin_call(state, task, regs, nr);
-	if (!plan && state->phase != PHASE_CALL)
-		return 0;
-	state->record.ret = ret;
-	if (plan)
-		state->record.missed = outputs(&state->record, plan) | ((1 << plan->inputs) - 1);
-	state->record.flags |= RECORD_LATE;
 	state->phase = PHASE_IDLE;
 	return emit(state, RECORD_CALL);
 }

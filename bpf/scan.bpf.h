@@ -46,16 +46,17 @@ static __always_inline bool begin_blocked(struct task_state *state, struct task_
 	return true;
 }
 
-/* A call whose memory is still being read, and will be when we are gone: it is told
- * without. What is being written to its state is left alone. */
+/* A call whose memory is still being read: it is told without. What is being written
+ * to its state is left alone. */
 static __always_inline void report_unread(struct task_state *state)
 {
 	struct record record;
 
 	__builtin_memcpy(&record, &state->record, sizeof(record));
-	record.type = RECORD_NORETURN;
+	record.type = shared.scan_type;
 	record.flags |= RECORD_SETTLED;
 	record.missed = ALL_OPS;
+	state->shown = record.seq;
 	send(&record, sizeof(record), false);
 }
 
@@ -69,9 +70,11 @@ int scan(struct bpf_iter__task *ctx)
 		return 0;
 	if (shared.scan_pid && task->tgid == shared.scan_pid)
 		follow(task, shared.scan_phase);
+	state = state_of(task);
+	if (state && state->phase != PHASE_ENDED && task->mm)
+		__sync_fetch_and_add(&shared.counted, 1);
 	if (!shared.scan_before)
 		return 0;
-	state = state_of(task);
 	/* Found blocked, and blocked to the end. The probes are off by now, so that
 	 * nobody else writes to its state. */
 	if (state && state->phase == PHASE_ATTACHED && shared.scan_type == RECORD_NORETURN &&
@@ -79,10 +82,12 @@ int scan(struct bpf_iter__task *ctx)
 		emit(state, RECORD_NORETURN);
 		return 0;
 	}
-	if (FAULTS && state && state->phase == PHASE_READ && shared.scan_type == RECORD_NORETURN)
+	if (!state || state->record.ts >= shared.scan_before ||
+	    (state->shown == state->record.seq && shared.scan_type != RECORD_NORETURN))
+		return 0;
+	if (state->phase == PHASE_READ)
 		report_unread(state);
-	if (state && state->phase == PHASE_CALL && state->record.ts < shared.scan_before &&
-	    (state->shown != state->record.seq || shared.scan_type == RECORD_NORETURN))
+	if (state->phase == PHASE_CALL)
 		report_blocked(state);
 	return 0;
 }

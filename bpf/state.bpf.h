@@ -27,7 +27,11 @@ struct task_state {
 	u32 again;
 	u32 mark;
 	u32 settled;
-	u32 inside; /* fentry: the call has reached its function, and is told from there */
+	u8 born; /* has not returned from its parent's fork yet */
+	/* Whether the first of the two programs at each place has run (core.bpf.h). */
+	u8 entered;
+	u8 left;
+	u8 signalled;
 	struct absent absent[ABSENT_MAX];
 	struct record record;
 	u8 heap[HEAP_SIZE + sizeof(struct piece) + PIECE_MAX];
@@ -75,6 +79,14 @@ static __always_inline struct task_state *state_of(struct task_struct *task)
 	return bpf_task_storage_get(&tasks, task, NULL, 0);
 }
 
+/* A fault that was waited for fails when its task is killed: that says nothing of the
+ * memory. */
+static __always_inline void note_killed(struct task_state *state, struct task_struct *task)
+{
+	if (state->record.missed && is_killed(task))
+		state->record.gone |= state->record.missed;
+}
+
 static __always_inline void follow(struct task_struct *task, u32 phase)
 {
 	struct task_state *state;
@@ -87,7 +99,7 @@ static __always_inline void follow(struct task_struct *task, u32 phase)
 		return;
 	}
 	state->phase = phase;
-	state->inside = phase == PHASE_IDLE; /* a new task returns from its parent's fork */
+	state->born = phase == PHASE_IDLE;
 	__sync_fetch_and_add(&shared.live, 1);
 }
 

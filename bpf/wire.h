@@ -188,12 +188,14 @@ struct variant {
 struct shared {
 	u64 lost_ring;   /* records that found the ring buffer full */
 	u64 lost_tasks;  /* tasks that got no state: all their calls are lost */
+	u64 lost_returns; /* calls whose return was not seen */
 	s64 live;        /* traced tasks that have not ended */
 	u64 scan_before; /* scan: report calls that began before, or 0 */
 	u32 scan_pid;    /* scan: begin to trace this process, or 0 */
 	u32 scan_phase;  /* ... in this phase */
 	u32 scan_type;   /* scan: as this type; RECORD_BLOCKED once a call, RECORD_NORETURN at last */
-	u32 pad;
+	u32 counted;     /* scan: traced tasks that it has seen alive */
+	u64 fell_back_late; /* calls whose absent inputs could not be read at entry, though faults may be taken */
 	u64 fell_back_full; /* reads that found no room for a direct record, and used the heap */
 	u64 fell_back_gone; /* ... and whose page went away each time it had been touched */
 };
@@ -211,6 +213,7 @@ enum phase {
 	PHASE_CALL = 3,     /* between entry and exit */
 	PHASE_WORK = 4,     /* has returned; task work reads what is still missing */
 	PHASE_READ = 5,     /* its memory is being read, which may take as long as a page does */
+	PHASE_ENDED = 6,    /* the task has ended */
 };
 
 struct config {
@@ -225,6 +228,8 @@ struct config {
 	u32 copy_string;  /* whether there is bpf_copy_from_user_str */
 	u32 copy_dynptr;  /* ... bpf_copy_from_user_dynptr and its nofault sibling */
 	u32 strategy;     /* of the programs that may sleep */
+	u32 faults;       /* whether there are any */
+	u32 twins;        /* whether the programs at entry and exit have twins */
 };
 
 #endif

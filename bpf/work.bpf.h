@@ -4,7 +4,7 @@
 #ifndef FAULTIN_WORK_BPF_H
 #define FAULTIN_WORK_BPF_H
 
-#include "capture.bpf.h"
+#include "nofault.bpf.h"
 
 #define ROUNDS_MAX 512 /* of task work: each takes ABSENT_MAX faults */
 

@@ -43,7 +43,7 @@ def test_sizes(tmp_path):
         "sizeof(struct plan)": plan._PLAN.size,
         "sizeof(struct op)": plan._OP.size,
         "sizeof(struct variant)": plan._VARIANT.size,
-        "sizeof(struct config)": 11 * 4,
+        "sizeof(struct config)": 13 * 4,
         "PIECE_MAX": wire.PIECE_MAX,
         "RANGE_MAX": wire.RANGE_MAX,
         "IOV_MAX": wire.IOV_MAX,

@@ -20,7 +20,9 @@ class Options:
 
     task_work: the generation of its kfuncs (kernel/features.py), 0 to do without,
     None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str;
-    copy_dynptr: ... and bpf_copy_from_user_dynptr. retry_at_exit: False reads at entry
+    copy_dynptr: ... and bpf_copy_from_user_dynptr. faults: whether programs that may
+    sleep read at entry what is absent; twins: whether those at entry and exit run twice
+    (bpf/core.bpf.h). retry_at_exit: False reads at entry
     only, as other tracers do, and loses what is cold; it is there to compare with.
     """
 
@@ -31,6 +33,8 @@ class Options:
     task_work: int | None = None
     copy_string: bool = False
     copy_dynptr: bool = False
+    faults: bool = False
+    twins: bool = False
 
     @property
     def parts_bytes(self) -> int:
@@ -47,7 +51,7 @@ def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
     counts = plans.counts
     config = pack(
-        "<11I",
+        "<13I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
@@ -59,6 +63,8 @@ def program_ir(plans: Plans, options: Options) -> str:
         options.copy_string,
         options.copy_dynptr,
         STRATEGIES.index(options.strategy),
+        options.faults,
+        options.twins,
     )
     constants = "".join(_constant(name, data) for name, data in plans.images.items())
     keep = "define i32 @faultin_keep(ptr %state) alwaysinline {\n  ret i32 1\n}\n"

@@ -63,6 +63,7 @@ class Phase(IntEnum):
     CALL = 3
     WORK = 4
     READ = 5
+    ENDED = 6
 
 
 HOW_WORDS = {how.value: how.name.lower() for how in How}

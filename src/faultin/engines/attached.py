@@ -6,6 +6,7 @@ telling of calls that block and counting what is lost is the same for all of the
 """
 
 import ctypes
+import time
 from dataclasses import replace
 from typing import Callable
 
@@ -13,11 +14,18 @@ from faultin.codegen.link import build
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options, program_ir
 from faultin.drain.wire import Phase, RecordType
+from faultin.kernel.bpf import missed_runs
 from faultin.kernel.features import probe
 from faultin.kernel.libbpf import Closable, Object, run_iterator
 
-# Of the scheduler: they follow tasks. Those on system calls are the engine's own.
-TASK_PROGRAMS = ("sched_fork", "sched_exit", "signal_deliver")
+# In the order in which they are attached, and at one place run: a twin behind the
+# program that it stands in for. Those that may sleep come last, and are the engine's own.
+_PROGRAMS = (
+    "sched_fork", "sched_fork_twin", "sched_exit", "sched_exit_twin", "signal_deliver",
+    "signal_deliver_twin", "sched_prepare", "sched_exec", "sched_exec_twin", "sys_exit",
+    "sys_exit_twin", "sys_enter", "sys_enter_twin",
+)  # fmt: skip
+_RECOUNT = 1.0  # seconds between looks at which tasks are alive
 
 
 class _Shared(ctypes.Structure):
@@ -26,39 +34,51 @@ class _Shared(ctypes.Structure):
     _fields_ = [
         ("lost_ring", ctypes.c_uint64),
         ("lost_tasks", ctypes.c_uint64),
+        ("lost_returns", ctypes.c_uint64),
         ("live", ctypes.c_int64),
         ("scan_before", ctypes.c_uint64),
         ("scan_pid", ctypes.c_uint32),
         ("scan_phase", ctypes.c_uint32),
         ("scan_type", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("counted", ctypes.c_uint32),
+        ("fell_back_late", ctypes.c_uint64),
         ("fell_back_full", ctypes.c_uint64),
         ("fell_back_gone", ctypes.c_uint64),
     ]
 
 
-def sleepable(name: str, plans: Plans, options: Options, arch: str) -> Object:
-    """The object of an engine whose programs take faults, opened and not yet loaded."""
+def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -> Object:
+    """An engine's object, opened and not yet loaded. faults: it has programs that may
+    sleep, which the caller still has to choose."""
     features = probe()
+    task_work = features.task_work if options.task_work is None else options.task_work
+    twins = features.preemptible
     options = replace(
-        options, task_work=0, copy_string=features.copy_string, copy_dynptr=features.copy_dynptr
-    )
+        options, task_work=task_work, copy_string=features.copy_string,
+        copy_dynptr=features.copy_dynptr, faults=faults, twins=twins,
+    )  # fmt: skip
     made = Object(build(name, arch, program_ir(plans, options)))
     made.set_entries("ring", options.ring_bytes)
     if options.strategy != "copy":
         made.set_entries("direct", options.parts_bytes)
+    for program in _PROGRAMS:
+        if program.endswith("_twin") and twins or program == "sched_prepare" and features.prepare_exec:
+            made.enable(program)
     return made
 
 
 class Attached:
-    """The probes of one trace. `probes` attaches those on system calls."""
+    """The probes of one trace. `faulting` attaches those that may sleep."""
 
     def __init__(
-        self, name: str, strategy: str, loaded: Object, probes: Callable[[], list[Closable]],
-        reads_remotely: bool = False,
+        self, name: str, options: Options, loaded: Object,
+        faulting: Callable[[], list[Closable]] = list,
     ) -> None:  # fmt: skip
-        self.name, self.strategy, self.reads_remotely = name, strategy, reads_remotely
-        self._object, self._probes = loaded, probes
+        self.name, self.strategy = name, options.strategy
+        self.reads_remotely = not (probe().task_work and options.task_work is None)
+        self._object, self._faulting = loaded, faulting
+        self._programs = loaded.program_fds()
+        self._recount = 0.0
         self._shared = _Shared.from_buffer(loaded.globals())
         self._links: list[Closable] = []
         self._scan = loaded.attach("scan")
@@ -73,11 +93,11 @@ class Attached:
 
     def program_fds(self) -> dict[str, int]:
         """The loaded programs by name."""
-        return self._object.program_fds()
+        return self._programs
 
     def attach(self) -> None:
-        self._links = [*map(self._object.attach, TASK_PROGRAMS)]
-        self._links += self._probes()
+        self._links = [self._object.attach(name) for name in _PROGRAMS if name in self._programs]
+        self._links += self._faulting()
 
     def _run_scan(self, pid: int = 0, phase: Phase = Phase.IDLE) -> None:
         self._shared.scan_pid, self._shared.scan_phase = pid, phase
@@ -95,6 +115,12 @@ class Attached:
         self._run_scan(pid, Phase.ATTACHED)
 
     def live(self) -> int:
+        """By the probes' count; it is checked now and then, as probes may miss an end."""
+        if self._shared.live > 0 and time.monotonic() > self._recount:
+            self._recount = time.monotonic() + _RECOUNT
+            self._shared.counted = 0
+            self._run_scan()
+            return self._shared.counted
         return self._shared.live
 
     def report_blocked(self, before: int) -> None:
@@ -109,11 +135,25 @@ class Attached:
         self._links = []
 
     def lost(self) -> dict[str, int]:
-        counts = {"ring_full": self._shared.lost_ring, "no_task_state": self._shared.lost_tasks}
+        counts = {
+            "ring_full": self._shared.lost_ring,
+            "no_task_state": self._shared.lost_tasks,
+            "return_not_seen": self._shared.lost_returns,
+            "fork_not_seen": self._missed("sched_fork"),
+        }
         return {cause: count for cause, count in counts.items() if count}
 
+    def _missed(self, program: str) -> int:
+        """Where it could not run, nor its twin: at the most so many times."""
+        names = [name for name in (program, f"{program}_twin") if name in self._programs]
+        return min(missed_runs(self._programs[name]) for name in names)
+
     def fell_back(self) -> dict[str, int]:
-        counts = {"ring_full": self._shared.fell_back_full, "page_gone": self._shared.fell_back_gone}
+        counts = {
+            "not_at_entry": self._shared.fell_back_late,
+            "ring_full": self._shared.fell_back_full,
+            "page_gone": self._shared.fell_back_gone,
+        }
         return {cause: count for cause, count in counts.items() if count}
 
     def close(self) -> None:

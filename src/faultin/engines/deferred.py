@@ -6,19 +6,14 @@ work in the task's own context, or where the kernel has none, from here with
 process_vm_readv (decode/remote.py). Works on every kernel since 5.17.
 """
 
-from dataclasses import replace
-
-from faultin.codegen.link import build
 from faultin.codegen.plan import Plans
-from faultin.codegen.program import Options, program_ir
-from faultin.engines.attached import Attached
+from faultin.codegen.program import Options
+from faultin.engines.attached import Attached, opened
 from faultin.engines.base import Engine, Rung
 from faultin.kernel.features import probe
-from faultin.kernel.libbpf import Object
 
 NAME = "deferred"
 STRATEGIES = ("copy",)
-_PROGRAMS = ("sched_exec", "sys_exit", "sys_enter")
 
 
 def rung() -> Rung:
@@ -30,16 +25,6 @@ def rung() -> Rung:
 
 def make(plans: Plans, options: Options, arch: str) -> Engine:
     """The engine, loaded and not yet attached."""
-    features = probe()
-    if options.task_work is None:
-        options = replace(options, task_work=features.task_work)
-    made = Object(build(NAME, arch, program_ir(plans, options)))
-    made.set_entries("ring", options.ring_bytes)
-    programs = _PROGRAMS
-    if features.prepare_exec:
-        programs = ("sched_prepare", *_PROGRAMS)
-        made.enable("sched_prepare")
+    made = opened(NAME, plans, options, arch, faults=False)
     made.load()
-    return Attached(
-        NAME, options.strategy, made, lambda: [*map(made.attach, programs)], not options.task_work
-    )
+    return Attached(NAME, options, made)

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engine `fentry`: sleepable BPF probes on the functions of the traced system calls.
+"""Engine `fentry`: BPF programs that may sleep, on the functions of system calls.
 
-What a call passes is read as its function begins, with the faults taken. Where the
+What is absent when a call begins is read as its function begins, with the faults taken:
+engine `deferred`, and a probe more for each traced call that passes memory. Where the
 kernel attaches one program to many functions (fentry.multi, v7.2), everything can be
 traced; elsewhere a program is verified for each function, so that the trace has to
-name its system calls. Calls that never reach their function (refused by seccomp, or
-unknown to the kernel) are told by the tracepoint at their exit, and read from here.
+name its system calls. Calls that never reach their function (refused by seccomp, or by
+another ABI where the kernel lets nobody probe that) are traced as by `deferred`.
 """
 
 from faultin.codegen.plan import NUMBERS, Plans
 from faultin.codegen.program import Options
-from faultin.engines.attached import Attached, sleepable
+from faultin.engines.attached import Attached, opened
 from faultin.engines.base import Engine, Rung
 from faultin.errors import UsageError
 from faultin.kernel import bpf, libbpf
@@ -19,7 +20,7 @@ from faultin.kernel.libbpf import Closable, Object, RawLink
 
 NAME = "fentry"
 STRATEGIES = ("copy", "prefault", "ring")
-FUNCTIONS_MAX = 128  # slots in bpf/fentry.bpf.c
+FUNCTIONS_MAX = 256  # slots in bpf/fentry.bpf.c
 # The system calls whose functions have another name than the call.
 _FUNCTIONS = {
     "stat": "newstat", "fstat": "newfstat", "lstat": "newlstat", "uname": "newuname",
@@ -45,64 +46,51 @@ def fits(plans: Plans) -> bool:
     return not probe_fentry().multi or len(_functions(plans)) <= FUNCTIONS_MAX
 
 
-def _functions(plans: Plans) -> dict[str, tuple[int, bool]]:
-    """The kernel's functions of the traced calls: BTF id, and whether they return."""
-    returns: dict[str, bool] = {}
+def _functions(plans: Plans) -> dict[str, int]:
+    """The kernel's functions of the traced calls that pass memory, with their BTF ids."""
+    names: set[str] = set()
     native, *others = probe_fentry().prefixes
     for index, plan in plans.plans.items():
         name = plan.syscall.name
+        if not plan.inputs and not plan.syscall.variants:
+            continue
         if index < NUMBERS:
-            returns[native + _FUNCTIONS.get(name, name)] = plan.returns
+            names.add(native + _FUNCTIONS.get(name, name))
         elif index < 2 * NUMBERS:
             for prefix in others:
-                for function in (name, _FUNCTIONS.get(name, name), f"ia32_{name}"):
-                    returns[prefix + function] = plan.returns
-    ids = libbpf.kernel_btf_ids(dict.fromkeys(returns, libbpf.FUNCTION))
-    return {name: (number, returns[name]) for name, number in ids.items()}
+                names |= {prefix + name, prefix + _FUNCTIONS.get(name, name), f"{prefix}ia32_{name}"}
+    return libbpf.kernel_btf_ids(dict.fromkeys(names, libbpf.FUNCTION))
 
 
 def make(plans: Plans, options: Options, arch: str) -> Engine:
     """The engine, loaded and not yet attached."""
     functions = _functions(plans)
-    made = sleepable(NAME, plans, options, arch)
+    made = opened(NAME, plans, options, arch, faults=True)
     if not probe_fentry().multi:
-        return _multi(made, options, functions)
+        return _multi(made, options, list(functions.values()))
     if len(functions) > FUNCTIONS_MAX:
         raise UsageError(
             f"engine fentry cannot trace {len(plans.traced)} system calls on this kernel",
             f"without fentry.multi it attaches a program each, {FUNCTIONS_MAX} at the most",
             "name fewer with -e, or use --engine deferred",
         )
-    return _single(made, options, functions)
+    return _single(made, options, list(functions))
 
 
-def _multi(made: Object, options: Options, functions: dict[str, tuple[int, bool]]) -> Engine:
+def _multi(made: Object, options: Options, ids: list[int]) -> Engine:
     made.set_tracing("enter_multi", bpf.TRACE_FENTRY_MULTI)
-    made.set_tracing("leave_multi", bpf.TRACE_FEXIT_MULTI)
     made.load()
 
     def attach() -> list[Closable]:
-        fds = made.program_fds()
-        all_ids = [number for number, _ in functions.values()]
-        returning = [number for number, returns in functions.values() if returns]
-        enter, leave = bpf.TRACE_FENTRY_MULTI, bpf.TRACE_FEXIT_MULTI
-        links: list[Closable] = [made.attach("sched_exec"), made.attach("sys_exit")]
-        if returning:
-            links.append(RawLink(bpf.attach_multi(fds["leave_multi"], leave, returning)))
-        if all_ids:
-            links.append(RawLink(bpf.attach_multi(fds["enter_multi"], enter, all_ids)))
-        return links
+        program = made.program_fds()["enter_multi"]
+        return [RawLink(bpf.attach_multi(program, bpf.TRACE_FENTRY_MULTI, ids))] if ids else []
 
-    return Attached(NAME, options.strategy, made, attach)
+    return Attached(NAME, options, made, attach)
 
 
-def _single(made: Object, options: Options, functions: dict[str, tuple[int, bool]]) -> Engine:
-    programs = ["sched_exec", "sys_exit"]
-    for slot, (name, (_, returns)) in enumerate(functions.items()):
-        if returns:
-            made.set_target(f"leave_{slot:03o}", name)
-            programs.append(f"leave_{slot:03o}")
-        made.set_target(f"enter_{slot:03o}", name)
-        programs.append(f"enter_{slot:03o}")
+def _single(made: Object, options: Options, functions: list[str]) -> Engine:
+    programs = {f"enter_{slot:03o}": function for slot, function in enumerate(functions)}
+    for program, function in programs.items():
+        made.set_target(program, function)
     made.load()
-    return Attached(NAME, options.strategy, made, lambda: [*map(made.attach, programs)])
+    return Attached(NAME, options, made, lambda: [*map(made.attach, programs)])

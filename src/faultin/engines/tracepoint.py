@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engine `tracepoint`: the syscall tracepoints, in BPF programs that may sleep.
+"""Engine `tracepoint`: at the syscall tracepoints, a BPF program that may sleep.
 
-All that a call passes is read at its entry with the faults taken, all that it
-gives back at its exit: two probes for all system calls (v7.2 and later).
+What is absent when a call begins is read there with the faults taken: one probe more
+than engine `deferred` has, for all system calls (v7.2 and later).
 """
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
-from faultin.engines.attached import Attached, sleepable
+from faultin.engines.attached import Attached, opened
 from faultin.engines.base import Engine, Rung
 from faultin.kernel.features import probe
 
 NAME = "tracepoint"
 STRATEGIES = ("copy", "prefault", "ring")
-_PROGRAMS = ("sys_exit", "sys_enter")
+_PROGRAM = "read_absent"
 
 
 def rung() -> Rung:
@@ -26,8 +26,7 @@ def rung() -> Rung:
 
 def make(plans: Plans, options: Options, arch: str) -> Engine:
     """The engine, loaded and not yet attached."""
-    made = sleepable(NAME, plans, options, arch)
-    for program in _PROGRAMS:
-        made.set_sleepable(program)
+    made = opened(NAME, plans, options, arch, faults=True)
+    made.set_sleepable(_PROGRAM)
     made.load()
-    return Attached(NAME, options.strategy, made, lambda: [*map(made.attach, _PROGRAMS)])
+    return Attached(NAME, options, made, lambda: [made.attach(_PROGRAM)])

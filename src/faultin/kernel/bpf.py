@@ -53,9 +53,12 @@ class _InfoByFd(ctypes.Structure):
 
 
 class _ProgInfo(ctypes.Structure):
-    """struct bpf_prog_info, of which only one field is looked at."""
+    """struct bpf_prog_info, of which two fields are looked at."""
 
-    _fields_ = [("_before", c_uint32 * 54), ("verified_insns", c_uint32), ("_after", c_uint32 * 3)]
+    _fields_ = [
+        ("_before", c_uint32 * 52), ("recursion_misses", c_uint64), ("verified_insns", c_uint32),
+        ("_after", c_uint32 * 3),
+    ]  # fmt: skip
 
 
 def _bpf(command: int, attributes: Any) -> int:
@@ -99,9 +102,18 @@ def attach_multi(program: int, attach_type: int, btf_ids: list[int]) -> int:
     )
 
 
-def verified_instructions(program: int) -> int:
-    """How many instructions the verifier walked through (bpf_prog_info, from v5.16 on)."""
+def _program_info(program: int) -> _ProgInfo:
     info = _ProgInfo()
     request = _InfoByFd(program, ctypes.sizeof(info), ctypes.addressof(info))
     _bpf(_OBJ_GET_INFO_BY_FD, request)
-    return info.verified_insns
+    return info
+
+
+def verified_instructions(program: int) -> int:
+    """How many instructions the verifier walked through (bpf_prog_info, from v5.16 on)."""
+    return _program_info(program).verified_insns
+
+
+def missed_runs(program: int) -> int:
+    """How often it was not run, as it was running already on that CPU (from v5.12 on)."""
+    return _program_info(program).recursion_misses

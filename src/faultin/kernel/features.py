@@ -59,6 +59,11 @@ class Features:
     prepare_exec: bool
     sleepable_tracepoint: str
 
+    @property
+    def preemptible(self) -> bool:
+        """Whether a program at a syscall tracepoint may be preempted: where it may sleep."""
+        return not self.sleepable_tracepoint
+
 
 @cache
 def probe() -> Features:

@@ -166,6 +166,8 @@ class Text:
 
 
 _HELP = {
+    "return_not_seen": "results of calls: a probe was busy on that CPU",
+    "fork_not_seen": "tasks, at the most: a probe was busy on that CPU",
     "ring_full": "the ring buffer was full: give it more with --buffer, or trace less with -e",
     "no_task_state": "no memory for a task's state: all calls of those tasks are missing",
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What every engine does: plain tracepoints, which may not take a fault.
+ *
+ * Inputs are read nofault at entry. What was absent is read again at exit, by
+ * when the syscall itself has mostly faulted it in; what is absent even then,
+ * by task work in the task's own context, where faults may be taken. An exec
+ * that succeeds takes the old memory away: there the kernel's own copy serves.
+ *
+ * The kernel does not run a program on a CPU on which the same program is running
+ * already, and there it may have been preempted: seen on 7.3, where other tasks' calls
+ * are missed meanwhile. So each has a twin behind it, that runs for the first where that
+ * could not: a mark in the task's state, set by one and taken by the other, tells, or
+ * that what there is to do is done. If both miss an entry, the exit tells of the call; if
+ * both miss an exit, the next entry does, without a result (lost_returns).
+ */
+#ifndef FAULTIN_CORE_BPF_H
+#define FAULTIN_CORE_BPF_H
+
+#include "probe.bpf.h"
+#include "scan.bpf.h"
+#include "tasks.bpf.h"
+#include "exec.bpf.h"
+
+static __always_inline struct task_state *entering(u64 *ctx)
+{
+	return is_unwanted(ctx[1]) ? NULL : state_of(bpf_get_current_task_btf());
+}
+
+static __always_inline struct task_state *leaving(u64 *ctx)
+{
+	return is_unwanted(syscall_number((void *)ctx[0])) ? NULL : state_of(bpf_get_current_task_btf());
+}
+
+SEC("tp_btf/sys_enter")
+int sys_enter(u64 *ctx)
+{
+	struct task_state *state = entering(ctx);
+
+	if (!state)
+		return 0;
+	state->entered = faultin_config.twins;
+	return enter(state, (void *)ctx[0], ctx[1]);
+}
+
+SEC("?tp_btf/sys_enter")
+int sys_enter_twin(u64 *ctx)
+{
+	struct task_state *state = entering(ctx);
+
+	if (!state)
+		return 0;
+	if (state->entered) {
+		state->entered = 0;
+		return 0;
+	}
+	return enter(state, (void *)ctx[0], ctx[1]);
+}
+
+SEC("tp_btf/sys_exit")
+int sys_exit(u64 *ctx)
+{
+	struct task_state *state = leaving(ctx);
+
+	if (!state)
+		return 0;
+	state->left = faultin_config.twins;
+	return leave(state, (void *)ctx[0], ctx[1]);
+}
+
+SEC("?tp_btf/sys_exit")
+int sys_exit_twin(u64 *ctx)
+{
+	struct task_state *state = leaving(ctx);
+
+	if (!state)
+		return 0;
+	if (state->left) {
+		state->left = 0;
+		return 0;
+	}
+	return leave(state, (void *)ctx[0], ctx[1]);
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Pieces: how what was read is laid into the task's heap, and how what was not is
+ * marked (HOW_MISSED) and remembered, for whoever can take the fault. */
+#ifndef FAULTIN_PIECE_BPF_H
+#define FAULTIN_PIECE_BPF_H
+
+#include "state.bpf.h"
+
+#define PAGE 4096
+
+/* op, role, how, index and outer of a piece in one register: a global function
+ * has five. */
+#define KEY(op, role, how) ((u64)(op) | (u64)(role) << 16 | (u64)(how) << 24)
+#define KEY_INDEX(index) ((u64)(index) << 32)
+#define KEY_OUTER(outer) ((u64)(outer) << 48)
+#define KEY_ROLE(key, role) (((key) & ~(0xffULL << 16)) | (u64)(role) << 16)
+#define KEY_MISSED(key) ((key) & ~(0xffULL << 24))
+
+struct user_iovec {
+	u64 base;
+	u64 len;
+};
+
+struct narrow_iovec {
+	u32 base;
+	u32 len;
+};
+
+struct user_msghdr {
+	u64 name;
+	u32 namelen;
+	u32 pad;
+	u64 iov;
+	u64 iovlen;
+	u64 control;
+	u64 controllen;
+	u32 flags;
+	u32 pad2;
+	/* of mmsghdr only: bytes of this message */
+	u32 len;
+	u32 pad3;
+};
+
+/* Loops run through bpf_loop, whose callback gets one pointer. */
+struct walk {
+	struct task_state *state;
+	u64 base;
+	u64 key;
+	u64 left; /* bytes still to be captured: what an output has */
+	u64 limit;
+	u32 missed;
+	u32 out;
+	u32 narrow;
+};
+
+static __always_inline void label(struct piece *piece, u64 addr, u64 key, u64 want, u32 len)
+{
+	piece->addr = addr;
+	*(u64 *)&piece->op = key;
+	piece->want = want > 0xffffffff ? 0xffffffff : want;
+	piece->len = len;
+}
+
+static __always_inline struct piece *new_piece(struct task_state *state)
+{
+	u32 used = state->used;
+
+	if (used > HEAP_SIZE) {
+		spill(state);
+		used = 0;
+	}
+	bounded(used);
+	if (used > HEAP_SIZE)
+		return NULL;
+	return (struct piece *)(state->heap + used);
+}
+
+/* A piece without bytes. */
+static __always_inline int note(struct task_state *state, u64 addr, u64 want, u64 key)
+{
+	struct piece *piece;
+
+	if (!state)
+		return 0;
+	piece = new_piece(state);
+	if (!piece)
+		return 0;
+	label(piece, addr, key, want, 0);
+	state->used += sizeof(*piece);
+	return 0;
+}
+
+/* Memory that is not there (`size` 0: a string). Returns 1, for the caller to say. */
+static __always_inline int miss(struct task_state *state, u64 addr, u64 want, u64 key, u32 size)
+{
+	u32 n;
+
+	if (!state)
+		return 1;
+	note(state, addr, want, KEY_MISSED(key));
+	n = state->absents;
+	bounded(n);
+	if (n < ABSENT_MAX) {
+		state->absent[n].addr = addr;
+		state->absent[n].size = size;
+		state->absents = n + 1;
+	}
+	return 1;
+}
+
+#endif
