@@ -130,6 +130,7 @@ static long next_iovec(u64 i, struct walk *walk)
 {
 	u32 size = walk->narrow ? sizeof(struct narrow_iovec) : sizeof(struct user_iovec);
 	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + size * i;
+	struct task_state *state = walk->state;
 	struct user_iovec iov = {};
 	u64 have;
 
@@ -138,9 +139,9 @@ static long next_iovec(u64 i, struct walk *walk)
 		return 1;
 	}
 	have = iov.len;
-	if (walk->out && have > walk->left)
-		have = walk->left;
-	walk->left -= have;
+	if (walk->out && have > state->left_bytes)
+		have = state->left_bytes;
+	state->left_bytes -= have;
 	if (have > walk->limit)
 		have = walk->limit;
 	walk->missed |= capture_range(walk->state, iov.base, iov.len, key, have);
@@ -152,11 +153,12 @@ static long next_iovec(u64 i, struct walk *walk)
 static __always_inline int capture_iovec(struct task_state *state, u64 base, u64 count, u64 key, u64 left,
 					 u32 narrow)
 {
-	struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), left, faultin_config.max_bytes, 0,
+	struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), 0, faultin_config.max_bytes, 0,
 			     left != ~0ULL, narrow };
 
 	if (!state)
 		return 0;
+	state->left_bytes = left;
 	bpf_loop(count > IOV_MAX ? IOV_MAX : count, next_iovec, &walk, 0);
 	return walk.missed;
 }

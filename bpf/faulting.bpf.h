@@ -5,7 +5,6 @@
 #define FAULTIN_FAULTING_BPF_H
 
 #include "nofault.bpf.h"
-#include "direct.bpf.h"
 
 #define FAULTS 1
 #define read_user faulting_read_user
@@ -24,6 +23,7 @@
 #define perform faulting_perform
 #define run_all faulting_run_all
 #include "read.bpf.h"
+#include "direct.bpf.h"
 #include "capture.bpf.h"
 #undef read_user
 #undef read_user_string

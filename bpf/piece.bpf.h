@@ -46,7 +46,7 @@ struct walk {
 	struct task_state *state;
 	u64 base;
 	u64 key;
-	u64 left; /* bytes still to be captured: what an output has */
+	u64 left; /* of each message: bytes that an output has */
 	u64 limit;
 	u32 missed;
 	u32 out;

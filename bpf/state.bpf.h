@@ -27,6 +27,9 @@ struct task_state {
 	u32 again;
 	u32 mark;
 	u32 settled;
+	/* Bytes that an output's iovec still has: here, and not on the stack, where the
+	 * verifier would follow each value that they take. */
+	u64 left_bytes;
 	u8 born; /* has not returned from its parent's fork yet */
 	/* Whether the first of the two programs at each place has run (core.bpf.h). */
 	u8 entered;

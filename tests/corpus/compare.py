@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from faultin.syscalls.table import Direction, load
 
 HERE = Path(__file__).parent
 MARKER = 0x7FA0000  # getpriority(MARKER, N) comes right before case N; see expect.h
@@ -197,9 +201,22 @@ def _case_differences(
             continue  # a NULL that this variant of the call does not take as a pointer
         words = _words(word)
         if at_entry and "read" in word.split("|"):
-            words = words - READ | ({"entry", "exit"} if name in case["out"] else {"entry"})
+            words = words - READ | _ways_at_entry(case["syscall"], name)
         if name not in gone and actual not in words:
             yield f"capture.{name}", "|".join(sorted(words)), actual
+
+
+@cache
+def _ways_at_entry(syscall: str, name: str) -> frozenset[str]:
+    """How an argument is captured by an engine that takes the fault: at entry what the call reads, at exit what
+    it writes. Where another argument decides which of the two it is (ioctl, fcntl, prctl), either will do."""
+    row = load(platform.machine()).by_name(syscall)
+    rows = [row.arguments, *(variant.arguments for variant in row.variants)]
+    kinds = {(a.direction, a.kind) for arguments in rows for a in arguments if a.name == name and a.is_pointer}
+    read = any(direction is not Direction.OUT for direction, _ in kinds)
+    written = any(direction is not Direction.IN for direction, _ in kinds)
+    either = any(argument.name == name and argument.kind == "ioctl" for argument in row.arguments)
+    return frozenset({"entry"} if read or either else ()) | frozenset({"exit"} if written or either else ())
 
 
 def _overwritten(case: Expected, event: Event) -> frozenset[str]:

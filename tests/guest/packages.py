@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from kernels import Kernel
 
@@ -21,6 +22,7 @@ HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("FAULTIN_GUESTS") or Path.home() / ".cache" / "faultin-guests")
 _IMAGE = r"linux-(?:image|binary)-{series}[.\d]*(?:-\d+)?(?:\+deb\d+)?-amd64"
 _BUILD_TIME = 3600  # seconds
+_UPDATING = Lock()
 
 
 class Unavailable(Exception):
@@ -53,9 +55,14 @@ def _sources(suites: list[str]) -> str:
     return "\n\n".join([main, *security]) + "\n"
 
 
-@cache
 def _apt() -> dict[str, str]:
     """An environment in which apt reads the suites of all kernels, and installs nothing."""
+    with _UPDATING:  # guests begin at the same time, and apt locks its lists
+        return _updated()
+
+
+@cache
+def _updated() -> dict[str, str]:
     if not shutil.which("apt-get"):
         raise Unavailable("this machine has no apt-get")
     from kernels import KERNELS
@@ -75,7 +82,8 @@ def _apt() -> dict[str, str]:
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     if ran.returncode:
-        raise Unavailable("the package mirror cannot be reached")
+        said = ran.stderr.strip().splitlines()[-1:]
+        raise Unavailable(f"the package mirror cannot be reached: {said}")
     return environment
 
 
