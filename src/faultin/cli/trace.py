@@ -198,7 +198,7 @@ def _wait_out(command, error: OutputError) -> None:
 
 
 def _say_lost(lost: dict[str, int]) -> None:
-    from faultin.sinks.text import lost_line
+    from faultin.sinks.lost import lost_line
 
     for cause, count in lost.items():
         sys.stderr.write(lost_line(cause, count))
