@@ -39,7 +39,8 @@ def table_csv(table: Table, view: View) -> str:
     """RFC 4180 but for the line ends, which are those of Unix. Bars are JSON in a cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*table.keys, *(name for c in table.counters for name in c.headings or (c.name,))])
+    counters = [name for c in table.counters for name in c.headings or (c.name,)]
+    writer.writerow([*table.keys, *counters])
     for row in view.rows(table):
         writer.writerow([*map(bare_of, row.key), *_fields(table.counters, row)])
     return text.getvalue()

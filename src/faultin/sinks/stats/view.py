@@ -40,7 +40,8 @@ def number_text(value: int | float | None, unit: str, human: bool) -> str:
 def _human(value: int | float, unit: str) -> str:
     for size, name in _TIMES if unit == "ns" else _AMOUNTS:
         if abs(value) >= size:
-            return f"{value / size:.3g} {name}" if abs(value) < 1000 * size else f"{value / size:.0f} {name}"
+            digits = ".3g" if abs(value) < 1000 * size else ".0f"
+            return f"{value / size:{digits}} {name}"
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
     return f"{text} ns" if unit == "ns" else text
 
