@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+CAPACITY = 1000  # notifications that wait for one action, unless told otherwise
+JOBS = 4         # commands of one --exec at a time
+
 # Name of a field to its value (faultin.values): the captured ones, and those that every
 # event has. Actions read it in threads of their own: nobody changes it once submitted.
 Notification = Mapping[str, Any]

@@ -11,13 +11,11 @@ import signal
 import subprocess
 import threading
 
-from faultin.actions.base import ActionReport, Notification
+from faultin.actions.base import CAPACITY, JOBS, ActionReport, Notification
 from faultin.actions.fields import PREFIX, environment
 from faultin.actions.lines import json_line
-from faultin.actions.workers import CAPACITY, Workers
+from faultin.actions.workers import Workers
 from faultin.launch import Identity, find
-
-JOBS = 4
 
 
 class Execute:

@@ -13,10 +13,10 @@ import os
 import socket
 import threading
 
-from faultin.actions.base import ActionReport, Notification
+from faultin.actions.base import CAPACITY, ActionReport, Notification
 from faultin.actions.fields import PREFIX, field_bytes, missing_fields, text_line, variable
 from faultin.actions.syslog import check_socket, parse_priority
-from faultin.actions.workers import CAPACITY, Workers
+from faultin.actions.workers import Workers
 from faultin.values import Truncated
 
 SOCKET = "/run/systemd/journal/socket"

@@ -8,9 +8,9 @@ is no other behind it.
 import threading
 from collections.abc import Callable
 
-from faultin.actions.base import ActionReport, Notification
+from faultin.actions.base import CAPACITY, ActionReport, Notification
 from faultin.actions.fields import text_line
-from faultin.actions.workers import CAPACITY, Workers
+from faultin.actions.workers import Workers
 from faultin.sinks.json_values import to_json
 from faultin.sinks.output import Output
 

@@ -11,9 +11,9 @@ import stat
 import threading
 from logging.handlers import SysLogHandler
 
-from faultin.actions.base import ActionReport, Notification
+from faultin.actions.base import CAPACITY, ActionReport, Notification
 from faultin.actions.fields import text_line
-from faultin.actions.workers import CAPACITY, Workers
+from faultin.actions.workers import Workers
 from faultin.errors import OutputError, UsageError
 
 SOCKET = "/dev/log"

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from faultin import __version__
-from faultin.actions.base import ActionReport, Notification
+from faultin.actions.base import CAPACITY, ActionReport, Notification
 from faultin.actions.lines import json_line
-from faultin.actions.workers import CAPACITY, Workers
+from faultin.actions.workers import Workers
 from faultin.errors import UsageError
 
 _TIMEOUT = 10.0       # seconds without a byte from the server

@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from faultin.actions.base import ActionReport, Notification
+from faultin.actions.base import CAPACITY, ActionReport, Notification
 
-CAPACITY = 1000
 _GRACE = 2.0  # seconds for what was given up to be let go of: a killed child to be reaped
 
 # Does it, and says "" or why it failed. The event is set when nobody waits any more.

@@ -5,7 +5,6 @@ In: cells, as buckets.py numbers them. Out: a quantile, or how many different va
 there were. Pure arithmetic, done only when a result is shown.
 """
 
-from fractions import Fraction
 from math import inf, log, sqrt
 
 from faultin.aggregate.buckets import HLL_RANK_MAX, HLL_REGISTERS, quantile_range
@@ -19,6 +18,8 @@ def quantile(cells: dict[int, int], fraction: float) -> int | None:
     The middle of the bucket in which it lies: off by at most 1/32 of itself, and exact
     below 32. With n amounts in order it is number ceil(fraction * n), from 1.
     """
+    from fractions import Fraction  # only here: --help does without it
+
     rank = max(-(-Fraction(str(fraction)) * sum(cells.values()) // 1), 1)
     for bucket in sorted(cells):
         rank -= cells[bucket]
