@@ -44,9 +44,12 @@ def test_fields_in_the_environment_and_all_on_stdin(tmp_path, monkeypatch):
     assert action.close(soon()) == ActionReport(1, 0, 0)
     variables, document = json.loads((tmp_path / "out").read_text())
     assert variables == {
-        "FAULTIN_PATH": "/etc/$(id)\n", "FAULTIN_PID": "7", "FAULTIN_BUF": "\udcff",
-        "FAULTIN_TRUNCATED": "FAULTIN_BUF", "FAULTIN_MISSING": "FAULTIN_ADDR=fault",
-    }  # fmt: skip
+        "FAULTIN_PATH": "/etc/$(id)\n",
+        "FAULTIN_PID": "7",
+        "FAULTIN_BUF": "\udcff",
+        "FAULTIN_TRUNCATED": "FAULTIN_BUF",
+        "FAULTIN_MISSING": "FAULTIN_ADDR=fault",
+    }
     assert document == {"path": "/etc/$(id)\n", "pid": 7, "buf": {"b64": "/wB4"}, "addr": None}
 
 
@@ -61,7 +64,9 @@ def test_statuses_are_counted():
     action = Execute(shell("kill -s ${FAULTIN_SIGNAL:-0} $$; exit $FAULTIN_STATUS"))
     for fields in ({"status": 0}, {"status": 3}, {"status": 3}, {"signal": "TERM"}):
         action.submit(fields)
-    assert action.close(soon()) == ActionReport(1, 3, 0, {"exit status 3": 2, "ended by signal 15": 1})
+    assert action.close(soon()) == ActionReport(
+        1, 3, 0, {"exit status 3": 2, "ended by signal 15": 1}
+    )
 
 
 def test_a_child_need_not_read_its_stdin():

@@ -13,9 +13,15 @@ from faultin.values import Missing, Symbol, Truncated
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 EXAMPLE = {
-    "ts": 1795484633 * 10**9 + 456981123, "pid": 7, "tid": 7, "comm": "ca\x1bt", "syscall": "openat",
-    "path": "/etc/shadow", "flags": Symbol("O_RDONLY"), "buf": Missing("fault"),
-}  # fmt: skip
+    "ts": 1795484633 * 10**9 + 456981123,
+    "pid": 7,
+    "tid": 7,
+    "comm": "ca\x1bt",
+    "syscall": "openat",
+    "path": "/etc/shadow",
+    "flags": Symbol("O_RDONLY"),
+    "buf": Missing("fault"),
+}
 
 
 def test_text():
@@ -37,10 +43,30 @@ def test_names_of_variables():
 
 
 def test_values_as_bytes():
-    values = [0, -5, "é", b"\xff\n", ["a", b"\xff"], {"port": 1}, Truncated("ab", 9), None, Missing("gone"), True]
+    values = [
+        0,
+        -5,
+        "é",
+        b"\xff\n",
+        ["a", b"\xff"],
+        {"port": 1},
+        Truncated("ab", 9),
+        None,
+        Missing("gone"),
+        True,
+    ]
     assert [field_bytes(value) for value in values] == [
-        b"0", b"-5", "é".encode(), b"\xff\n", b'["a",{"b64":"/w=="}]', b'{"port":1}', b"ab", None, None, b"1",
-    ]  # fmt: skip
+        b"0",
+        b"-5",
+        "é".encode(),
+        b"\xff\n",
+        b'["a",{"b64":"/w=="}]',
+        b'{"port":1}',
+        b"ab",
+        None,
+        None,
+        b"1",
+    ]
 
 
 def test_what_has_no_value_has_no_variable():

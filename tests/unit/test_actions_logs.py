@@ -67,7 +67,8 @@ def test_syslog_counts_what_the_daemon_does_not_take(daemon):
 
 
 @pytest.mark.parametrize(
-    "level, says", [("users.info", "local0"), ("user.loud", "warning"), ("user", "emerg"), ("", "daemon")]
+    "level, says",
+    [("users.info", "local0"), ("user.loud", "warning"), ("user", "emerg"), ("", "daemon")],
 )
 def test_levels_that_do_not_exist(level, says):
     with pytest.raises(UsageError, match=says):
@@ -107,17 +108,28 @@ def parse(data):
 def test_journald(daemon):
     action = Journald("warning", daemon.getsockname())
     lines = "two\nlines\0\nPRIORITY=0"
-    action.submit(EVENT | {"buf": lines, "raw": b"\xff=\n", "len(buf)": 3, "head": Truncated("h", 9), "addr": None})
+    action.submit(
+        EVENT
+        | {"buf": lines, "raw": b"\xff=\n", "len(buf)": 3, "head": Truncated("h", 9), "addr": None}
+    )
     action.submit({"x" * 200: Missing("fault")})
     assert action.close(soon()) == ActionReport(2, 0, 0)
     fields = parse(daemon.recv(100_000))
     assert fields.pop("MESSAGE").startswith(LINE)
     assert fields == {
-        "PRIORITY": b"4", "SYSLOG_IDENTIFIER": b"faultin", "FAULTIN_COMM": b"cat", "FAULTIN_PID": b"7",
-        "FAULTIN_SYSCALL": b"openat", "FAULTIN_PATH": b"/etc/shadow", "FAULTIN_BUF": lines.encode(),
-        "FAULTIN_RAW": b"\xff=\n", "FAULTIN_LEN_BUF": b"3", "FAULTIN_HEAD": b"h",
-        "FAULTIN_TRUNCATED": b"FAULTIN_HEAD", "FAULTIN_MISSING": b"FAULTIN_ADDR=null",
-    }  # fmt: skip
+        "PRIORITY": b"4",
+        "SYSLOG_IDENTIFIER": b"faultin",
+        "FAULTIN_COMM": b"cat",
+        "FAULTIN_PID": b"7",
+        "FAULTIN_SYSCALL": b"openat",
+        "FAULTIN_PATH": b"/etc/shadow",
+        "FAULTIN_BUF": lines.encode(),
+        "FAULTIN_RAW": b"\xff=\n",
+        "FAULTIN_LEN_BUF": b"3",
+        "FAULTIN_HEAD": b"h",
+        "FAULTIN_TRUNCATED": b"FAULTIN_HEAD",
+        "FAULTIN_MISSING": b"FAULTIN_ADDR=null",
+    }
     assert parse(daemon.recv(100_000))["FAULTIN_MISSING"].endswith(b"=fault")
 
 

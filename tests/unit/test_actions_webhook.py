@@ -92,7 +92,9 @@ def test_each_is_a_post_of_its_json_in_order(server):
     assert report == ActionReport(3, 0, 0) and delays == []
     for number, (path, headers, body) in enumerate(server.got):
         assert path == "/hook?a=1" and headers["Content-Type"] == "application/json"
-        assert headers["Authorization"] == "Bearer x" and headers["User-Agent"].startswith("faultin/")
+        assert headers["Authorization"] == "Bearer x" and headers["User-Agent"].startswith(
+            "faultin/"
+        )
         assert json.loads(body) == {"pid": number, "path": "/etc/shadow", "buf": {"b64": "/w=="}}
     assert len({headers["Idempotency-Key"] for _, headers, _ in server.got}) == 3
 
@@ -122,11 +124,15 @@ def test_a_no_is_a_no(server, status):
 @pytest.mark.parametrize(
     "value, least, most",
     [
-        ("7", 7, 7), ("0", 0.25, 0.5), ("99999999", 3600, 3600), ("nonsense", 0.25, 0.5), ("-5", 0.25, 0.5),
+        ("7", 7, 7),
+        ("0", 0.25, 0.5),
+        ("99999999", 3600, 3600),
+        ("nonsense", 0.25, 0.5),
+        ("-5", 0.25, 0.5),
         (formatdate(time.time() + 1800, usegmt=True), 900, 1800),
         (formatdate(time.time() - 100, usegmt=True), 0.25, 0.5),
     ],
-)  # fmt: skip
+)
 def test_retry_after_is_honoured(server, value, least, most):
     server.answers = [(429, {"Retry-After": value})]
     report, delays = run(server.url)
@@ -170,12 +176,16 @@ def test_the_deadline_ends_the_waiting_between_tries(server):
 @pytest.mark.parametrize(
     "url, says",
     [
-        ("ftp://host/", "no http or https URL"), ("file:///etc/passwd", "no http or https URL"),
-        ("host/path", "no http or https URL"), ("http://", "no http or https URL"),
-        ("http://host/a b", "no http or https URL"), ("http://host:port/", "Port"),
-        ("http://host/\r\nX: y", "no http or https URL"), ("https://user:secret@host/", "--header"),
+        ("ftp://host/", "no http or https URL"),
+        ("file:///etc/passwd", "no http or https URL"),
+        ("host/path", "no http or https URL"),
+        ("http://", "no http or https URL"),
+        ("http://host/a b", "no http or https URL"),
+        ("http://host:port/", "Port"),
+        ("http://host/\r\nX: y", "no http or https URL"),
+        ("https://user:secret@host/", "--header"),
     ],
-)  # fmt: skip
+)
 def test_bad_urls(url, says):
     with pytest.raises(UsageError) as error:
         Webhook(url)

@@ -67,8 +67,12 @@ def test_bars_from_the_lowest_to_the_highest():
     assert result("hist", [-1, 0]) == [Bar(-1, -1, 1), Bar(0, 0, 1)]
     bars = result("lhist", [-1, 3, 25, 99], (0, 30, 10))
     assert bars == [
-        Bar(None, -1, 1), Bar(0, 9, 1), Bar(10, 19, 0), Bar(20, 29, 1), Bar(30, None, 1),
-    ]  # fmt: skip
+        Bar(None, -1, 1),
+        Bar(0, 9, 1),
+        Bar(10, 19, 0),
+        Bar(20, 29, 1),
+        Bar(30, None, 1),
+    ]
 
 
 @given(st.lists(signed))
@@ -76,8 +80,11 @@ def test_bars_hold_every_amount(values):
     for function in ("hist", "lhist"):
         bars = result(function, values, PARAMS.get(function, ()))
         for bar in bars:
-            inside = [v for v in values if (bar.first is None or v >= bar.first)
-                      and (bar.last is None or v <= bar.last)]  # fmt: skip
+            inside = [
+                v
+                for v in values
+                if (bar.first is None or v >= bar.first) and (bar.last is None or v <= bar.last)
+            ]
             assert bar.count == len(inside)
         assert sum(bar.count for bar in bars) == len(values)
 
@@ -120,9 +127,16 @@ def test_missing_amounts_count_only_where_no_amount_is_needed():
     found.add(("a",), [Missing("fault")] * len(ALL))
     values = dict(zip(FUNCTIONS, found.table.rows()[0].results, strict=True))
     assert values == {
-        "count": 1, "sum": 0, "min": None, "max": None, "avg": None, "hist": [], "lhist": [],
-        "quantiles": [None, None], "uniq": 0,
-    }  # fmt: skip
+        "count": 1,
+        "sum": 0,
+        "min": None,
+        "max": None,
+        "avg": None,
+        "hist": [],
+        "lhist": [],
+        "quantiles": [None, None],
+        "uniq": 0,
+    }
 
 
 def test_uniq_takes_any_scalar():
@@ -144,7 +158,12 @@ def test_a_full_table_is_counted_and_known_keys_go_on():
 
 
 def table_of(*rows):
-    counters = [counter("n", "count"), counter("m", "max"), counter("q", "quantiles"), counter("h", "hist")]
+    counters = [
+        counter("n", "count"),
+        counter("m", "max"),
+        counter("q", "quantiles"),
+        counter("h", "hist"),
+    ]
     found = Aggregator(["path", "pid"], counters, 100)
     for key, amounts in rows:
         for amount in amounts:
@@ -153,7 +172,9 @@ def table_of(*rows):
 
 
 def test_rows_in_the_order_of_a_column():
-    table = table_of((("b", 2), [1, 1, 9]), ((b"a\xff", 1), [30]), ((Missing("fault"), 3), [Missing("x")] * 2))
+    table = table_of(
+        (("b", 2), [1, 1, 9]), ((b"a\xff", 1), [30]), ((Missing("fault"), 3), [Missing("x")] * 2)
+    )
 
     def pids(*order, **options):
         return [row.key[1] for row in table.rows(*order, **options)]

@@ -10,9 +10,16 @@ from hypothesis import strategies as st
 
 from faultin.aggregate.aggregator import seeded
 from faultin.aggregate.buckets import (
-    HLL_RANK_MAX, hist_bucket, hist_range, hll_register, lhist_bucket, lhist_count, lhist_range,
-    quantile_bucket, quantile_range,
-)  # fmt: skip
+    HLL_RANK_MAX,
+    hist_bucket,
+    hist_range,
+    hll_register,
+    lhist_bucket,
+    lhist_count,
+    lhist_range,
+    quantile_bucket,
+    quantile_range,
+)
 from faultin.aggregate.estimates import distinct, quantile
 
 EDGES = [s * (2**n + d) for n in range(64) for d in (-1, 0, 1) for s in (-1, 1)]
@@ -22,7 +29,18 @@ amounts = st.one_of(st.sampled_from(VALUES), st.integers(-(2**63), 2**64 - 1))
 
 @pytest.mark.parametrize(
     "value, bucket",
-    [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (-1, -1), (-3, -2), (-4, -3), (-(2**63), -64), (2**64 - 1, 64)],
+    [
+        (0, 0),
+        (1, 1),
+        (2, 2),
+        (3, 2),
+        (4, 3),
+        (-1, -1),
+        (-3, -2),
+        (-4, -3),
+        (-(2**63), -64),
+        (2**64 - 1, 64),
+    ],
 )
 def test_hist_by_hand(value, bucket):
     assert hist_bucket(value) == bucket
@@ -41,7 +59,13 @@ def test_hist_ranges_leave_no_gap():
     assert all(before[1] + 1 == after[0] for before, after in zip(ranges, ranges[1:]))
 
 
-@given(amounts, st.integers(-(2**63), 2**63), st.integers(1, 2**40), st.integers(1, 50), st.integers(0, 5))
+@given(
+    amounts,
+    st.integers(-(2**63), 2**63),
+    st.integers(1, 2**40),
+    st.integers(1, 50),
+    st.integers(0, 5),
+)
 def test_lhist_counts_steps(value, low, step, steps, rest):
     high = min(low + step * steps + min(rest, step - 1), 2**64 - 1)
     bucket = lhist_bucket(value, low, high, step)

@@ -22,7 +22,9 @@ def registered(monkeypatch):
 
 
 def parse(command, *words):
-    return {"stats": stats, "watch": watch}[command].options_of(main.parser().parse_args([command, *words]))
+    return {"stats": stats, "watch": watch}[command].options_of(
+        main.parser().parse_args([command, *words])
+    )
 
 
 def test_stats_options_may_stand_before_and_after_the_counters():
@@ -43,8 +45,23 @@ def test_stats_without_counters():
 
 def test_stats_of_processes():
     pids = [os.getppid(), 1]
-    made = parse("stats", "-p", str(pids[0]), "count()", "-p", "1", "--json", "--top", "5", "-H", "--sort", "n")
-    assert made.choice.pids == tuple(pids) and made.choice.command == () and made.counters == "count()"
+    made = parse(
+        "stats",
+        "-p",
+        str(pids[0]),
+        "count()",
+        "-p",
+        "1",
+        "--json",
+        "--top",
+        "5",
+        "-H",
+        "--sort",
+        "n",
+    )
+    assert (
+        made.choice.pids == tuple(pids) and made.choice.command == () and made.counters == "count()"
+    )
     assert made.format == "json" and made.view == View("n", False, 5, True)
     assert parse("stats", "-p", "1", "--no-live", "--csv").interval is None
 
@@ -95,7 +112,19 @@ def test_watch_by_default_writes_text_of_everything():
 
 
 def test_watch_rules():
-    made = parse("watch", "--once", "--every", "3", "--rate", "6/m", "--for-each", "comm", "--period", "9.5", "ls")
+    made = parse(
+        "watch",
+        "--once",
+        "--every",
+        "3",
+        "--rate",
+        "6/m",
+        "--for-each",
+        "comm",
+        "--period",
+        "9.5",
+        "ls",
+    )
     assert made.rules == Rules(True, 3, 0.1, 6, True, 9.5) and made.for_each == "comm"
     assert parse("watch", "--for-each", "pid", "ls").rules.period == math.inf
 
@@ -103,7 +132,9 @@ def test_watch_rules():
 def test_watch_actions_and_when_lines_are_written():
     made = parse("watch", "--exec", "./a 'b c' $HOME", "--exec", "d", "ls")
     assert made.commands == (("./a", "b c", "$HOME"), ("d",)) and made.format == "none"
-    assert parse("watch", "--exec", "a | b", "--shell", "ls").commands == (("/bin/sh", "-c", "a | b"),)
+    assert parse("watch", "--exec", "a | b", "--shell", "ls").commands == (
+        ("/bin/sh", "-c", "a | b"),
+    )
     assert parse("watch", "--webhook", "http://h/", "--format", "jsonl", "ls").format == "jsonl"
     assert parse("watch", "--syslog", "user.info", "-o", "f", "ls").format == "text"
     made = parse("watch", "--webhook", "http://h/", "--header", "Authorization: Bearer  x ", "ls")
@@ -133,9 +164,13 @@ def test_the_actions_that_were_asked_for_are_made_and_work(tmp_path):
     fan.submit({"path": "/etc/shadow"})
     reports = fan.close(time.monotonic() + 60)
     assert reports == {
-        "exec": ActionReport(1), "exec-2": ActionReport(0, 1, 0, {"exit status 1": 1}), "lines": ActionReport(1),
-    }  # fmt: skip
-    assert mark.read_text() == "/etc/shadow\n" and json.loads(output.read_text()) == {"path": "/etc/shadow"}
+        "exec": ActionReport(1),
+        "exec-2": ActionReport(0, 1, 0, {"exit status 1": 1}),
+        "lines": ActionReport(1),
+    }
+    assert mark.read_text() == "/etc/shadow\n" and json.loads(output.read_text()) == {
+        "path": "/etc/shadow"
+    }
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,21 @@ def test_keys_never_break_the_table(value):
 @pytest.mark.parametrize(
     "value, text",
     [
-        ("/a b", "/a b"), ('say "x"', 'say "x"'), ('\\"', '\\\\"'), ("", '""'), ("NULL", '"NULL"'),
-        ("<fault>", '"<fault>"'), (" x", '" x"'), (None, "NULL"), (Missing("fault"), "<fault>"),
-        (b"\xff\x1b", "\\377\\33"), (5, "5"), (Truncated("ab", 9), '"ab"...'), ('"q', '"\\"q"'),
+        ("/a b", "/a b"),
+        ('say "x"', 'say "x"'),
+        ('\\"', '\\\\"'),
+        ("", '""'),
+        ("NULL", '"NULL"'),
+        ("<fault>", '"<fault>"'),
+        (" x", '" x"'),
+        (None, "NULL"),
+        (Missing("fault"), "<fault>"),
+        (b"\xff\x1b", "\\377\\33"),
+        (5, "5"),
+        (Truncated("ab", 9), '"ab"...'),
+        ('"q', '"\\"q"'),
     ],
-)  # fmt: skip
+)
 def test_bare_values(value, text):
     assert bare_of(value) == text
 
@@ -91,12 +101,17 @@ def test_bare_values(value, text):
 @pytest.mark.parametrize(
     "value, unit, exact, human",
     [
-        (1234567, "ns", "1234567", "1.23 ms"), (999, "ns", "999", "999 ns"), (0, "ns", "0", "0 ns"),
-        (1234567, "", "1234567", "1.23 M"), (2.5, "", "2.500", "2.5"), (-4096, "", "-4096", "-4.1 k"),
-        (None, "ns", "-", "-"), (90_000 * 10**9, "ns", str(90_000 * 10**9), "90000 s"),
+        (1234567, "ns", "1234567", "1.23 ms"),
+        (999, "ns", "999", "999 ns"),
+        (0, "ns", "0", "0 ns"),
+        (1234567, "", "1234567", "1.23 M"),
+        (2.5, "", "2.500", "2.5"),
+        (-4096, "", "-4096", "-4.1 k"),
+        (None, "ns", "-", "-"),
+        (90_000 * 10**9, "ns", str(90_000 * 10**9), "90000 s"),
         (2**64, "", str(2**64), "18446744 T"),
     ],
-)  # fmt: skip
+)
 def test_numbers(value, unit, exact, human):
     assert (number_text(value, unit, False), number_text(value, unit, True)) == (exact, human)
 
@@ -104,7 +119,12 @@ def test_numbers(value, unit, exact, human):
 def test_bars():
     bars = [Bar(None, -1, 0), Bar(0, 0, 1), Bar(4096, 8191, 104), Bar(8192, None, 2)]
     lines = bar_lines(bars, "", False)
-    assert [line.split("  ")[0].rstrip() for line in lines] == ["(..., 0)", "[0]", "[4096, 8192)", "[8192, ...)"]
+    assert [line.split("  ")[0].rstrip() for line in lines] == [
+        "(..., 0)",
+        "[0]",
+        "[4096, 8192)",
+        "[8192, ...)",
+    ]
     assert [line.count("@") for line in lines] == [0, 0, 52, 1] and len(set(map(len, lines))) == 1
     assert "[4 Ki, 8 Ki)" in bar_lines(bars, "", True)[2]
     assert "[4.1 us, 8.19 us)" in bar_lines(bars, "ns", True)[2]
@@ -118,17 +138,26 @@ def test_bars_follow_the_numbers_for_each_key():
     assert "total" not in "".join(lines)
 
 
-ALL = [counter("n", "count"), counter("h", "lhist", (0, 10, 5)), counter("q", "quantiles", (0.5, 0.999)),
-       counter("s", "sum")]  # fmt: skip
+ALL = [
+    counter("n", "count"),
+    counter("h", "lhist", (0, 10, 5)),
+    counter("q", "quantiles", (0.5, 0.999)),
+    counter("s", "sum"),
+]
 
 
 def test_json():
     table = counted([((b"\xff", Missing("fault")), 7), ((None, "/é"), 2**63 - 1)] * 3, ALL)
-    lines = [json.loads(line) for line in table_json(table, SUMMARY, View(sort="path")).splitlines()]
+    lines = [
+        json.loads(line) for line in table_json(table, SUMMARY, View(sort="path")).splitlines()
+    ]
     assert lines[0]["comm"] is None and lines[0]["path"] == "/é" and lines[0]["n"] == 3
     assert lines[0]["s"] == str(3 * (2**63 - 1)) and lines[1]["s"] == 21
     assert lines[1]["comm"] == {"b64": "/w=="} and lines[1]["path"] is None
-    assert lines[1]["h"] == [{"first": 5, "last": 9, "count": 3}] and lines[1]["q"] == {"p50": 7, "p99.9": 7}
+    assert lines[1]["h"] == [{"first": 5, "last": 9, "count": 3}] and lines[1]["q"] == {
+        "p50": 7,
+        "p99.9": 7,
+    }
     assert lines[2]["summary"]["lost"] == {"map_full": 3} and lines[2]["summary"]["rows"] == 2
     assert lines[2]["summary"]["totals"]["n"] == 6
 
@@ -142,7 +171,9 @@ def test_csv():
     assert rows[2] == ["x", '""', "1", "[]", "", "", "0"]
 
 
-@pytest.mark.parametrize("format, starts", [("text", "count()"), ("json", '{"comm"'), ("csv", "comm,path")])
+@pytest.mark.parametrize(
+    "format, starts", [("text", "count()"), ("json", '{"comm"'), ("csv", "comm,path")]
+)
 def test_a_report_is_written_whole(format, starts, tmp_path):
     path = tmp_path / "out"
     with open(os.devnull, "wb") as unused:
@@ -152,7 +183,12 @@ def test_a_report_is_written_whole(format, starts, tmp_path):
 
 def strace_like():
     found = Aggregator(syscalls.KEYS, syscalls.COUNTERS, 10)
-    for name, failed, time in (("read", 1, 3000), ("read", 0, 5000), ("write", 0, 90_000), ("exit", 0, Missing("unset"))):
+    for name, failed, time in (
+        ("read", 1, 3000),
+        ("read", 0, 5000),
+        ("write", 0, 90_000),
+        ("exit", 0, Missing("unset")),
+    ):
         found.add((name,), [None, failed, time, time])
     return found.table
 
@@ -163,17 +199,34 @@ def test_without_arguments_it_is_strace_c(tmp_path):
         Report(output, "text", View()).write(strace_like(), SUMMARY)
     lines = [line.split() for line in (tmp_path / "out").read_text().splitlines()]
     lines = [words for words in lines if words]
-    assert lines[0] == ["%", "time", "seconds", "usecs/call", "calls", "errors", "max", "usecs", "syscall"]
+    assert lines[0] == [
+        "%",
+        "time",
+        "seconds",
+        "usecs/call",
+        "calls",
+        "errors",
+        "max",
+        "usecs",
+        "syscall",
+    ]
     assert lines[2] == ["91.84", "0.000090", "90", "1", "90", "write"]
     assert lines[3] == ["8.16", "0.000008", "4", "2", "1", "5", "read"]
     assert lines[4] == ["0.00", "0.000000", "0", "1", "exit"]
-    assert lines[5] == ["100.00", "0.000098", "24", "4", "1", "90", "total"] and lines[6][0] == "faultin:"
+    assert (
+        lines[5] == ["100.00", "0.000098", "24", "4", "1", "90", "total"]
+        and lines[6][0] == "faultin:"
+    )
 
 
 def test_counts_from_events_have_the_same_table(tmp_path):
     with open(os.devnull, "wb") as unused:
         counts = Counts(Output.open(str(tmp_path / "out"), unused))
-    for name, errno, latency in (("read", "EIO", 3000), ("read", None, 5000), ("write", None, None)):
+    for name, errno, latency in (
+        ("read", "EIO", 3000),
+        ("read", None, 5000),
+        ("write", None, None),
+    ):
         counts.write([Event(EventKind.CALL, 0, 1, 1, "a", name, errno=errno, latency=latency)])
     counts.close(SUMMARY)
     words = [line.split() for line in (tmp_path / "out").read_text().splitlines() if line.strip()]
@@ -185,7 +238,9 @@ def test_counts_from_events_have_the_same_table(tmp_path):
 def live(width=60, height=12, terminal=True, view=View()):
     clock = [0.0]
     text = io.StringIO()
-    console = Console(file=text, force_terminal=terminal, width=width, height=height, color_system=None)
+    console = Console(
+        file=text, force_terminal=terminal, width=width, height=height, color_system=None
+    )
     return LiveTable(console, view, 1.0, lambda: clock[0]), clock, text
 
 
@@ -210,7 +265,12 @@ def test_the_live_table_fits_the_screen_and_escapes():
     many = [((f"task{i}", EVIL + "/very/long" * 30), i) for i in range(50)]
     table, clock, text = live(view=View(top=30))
     clock[0] = 1.0
-    table.offer(lambda: (counted(many, [counter("count()", "count"), counter("h", "hist")]), {"map_full": 5}))
+    table.offer(
+        lambda: (
+            counted(many, [counter("count()", "count"), counter("h", "hist")]),
+            {"map_full": 5},
+        )
+    )
     picture = text.getvalue()
     table.stop()
     lines = [line for line in picture.splitlines() if line.strip()]

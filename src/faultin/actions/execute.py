@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import threading
+from typing import Any
 
 from faultin.actions.base import CAPACITY, JOBS, ActionReport, Notification
 from faultin.actions.fields import PREFIX, environment
@@ -32,9 +33,7 @@ class Execute:
     ) -> None:
         self._argv, self._timeout = argv, timeout
         self._path = find(argv[0], os.environ.get("PATH", os.defpath))
-        self._rights = (
-            {"user": who.uid, "group": who.gid, "extra_groups": list(who.groups)} if who else {}
-        )
+        self._rights = _rights(who)
         prefix = PREFIX.encode()
         self._inherited = {n: v for n, v in os.environb.items() if not n.startswith(prefix)}
         self._lock = threading.Lock()
@@ -73,7 +72,8 @@ class Execute:
         finally:
             with self._lock:
                 self._running.discard(child)
-            child.stdin.close()
+            if child.stdin:
+                child.stdin.close()
         if ended.is_set() and child.returncode < 0:
             return "killed at the end"
         return _reason(child.returncode)
@@ -82,6 +82,10 @@ class Execute:
         with self._lock:
             for child in self._running:
                 _kill(child)
+
+
+def _rights(who: Identity | None) -> dict[str, Any]:
+    return {"user": who.uid, "group": who.gid, "extra_groups": who.groups} if who else {}
 
 
 def _kill(child: subprocess.Popen) -> None:

@@ -91,7 +91,9 @@ def environment(notification: Notification) -> dict[bytes, bytes]:
         if len(text) < len(texts[name]) or isinstance(values[name], Truncated):
             cut.append(name)
     lists = {"TRUNCATED": sorted(cut), "MISSING": missing_fields(notification)}
-    return found | {(PREFIX + n).encode(): " ".join(l).encode() for n, l in lists.items() if l}
+    return found | {
+        (PREFIX + name).encode(): " ".join(words).encode() for name, words in lists.items() if words
+    }
 
 
 def _fitting(text: bytes, room: int, is_binary: bool) -> bytes:

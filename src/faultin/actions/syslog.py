@@ -30,8 +30,8 @@ class _Handler(SysLogHandler):
         super().__init__(path, facility)
         self._priority = priority
 
-    def mapPriority(self, levelName: str) -> int:
-        return self._priority
+    def encodePriority(self, facility: int | str, priority: int | str) -> int:
+        return super().encodePriority(facility, self._priority)
 
     def handleError(self, record: logging.LogRecord) -> None:
         raise

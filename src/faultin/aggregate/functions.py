@@ -27,7 +27,7 @@ _QUANTILES = (0.5, 0.9, 0.99)
 
 Cells = dict[int, int]
 Contribution = tuple[tuple[int, int], ...]
-Params = tuple[int | float, ...]
+Params = tuple[Any, ...]  # numbers: whole ones but for quantiles
 
 
 class Amount(Enum):

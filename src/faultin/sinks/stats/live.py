@@ -84,8 +84,8 @@ def frame(table: Table, lost: Mapping[str, int], view: View) -> "RenderableType"
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for counter in table.counters:
         for heading in counter.headings or (counter.name,):
-            justify = "left" if counter.function.shown is Shown.BARS else "right"
-            grid.add_column(Text(heading), justify=justify, no_wrap=True)
+            is_bars = counter.function.shown is Shown.BARS
+            grid.add_column(Text(heading), justify="left" if is_bars else "right", no_wrap=True)
     for name in table.keys:
         grid.add_column(Text(name))
     rows = view.rows(table)

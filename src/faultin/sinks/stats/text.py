@@ -72,7 +72,8 @@ def _histograms(table: Table, rows: Sequence[Row], view: View) -> list[str]:
     for row in rows:
         for counter, result in zip(table.counters, row.results, strict=True):
             if counter.function.shown is Shown.BARS:
-                keys = [f"{name}={bare_of(part)}" for name, part in zip(table.keys, row.key)]
+                pairs = zip(table.keys, row.key, strict=True)
+                keys = [f"{name}={bare_of(part)}" for name, part in pairs]
                 title = "  ".join([counter.name, *keys])
                 lines = bar_lines(result, counter.unit, view.human)
                 found.append("\n".join(["", title, *lines]) + "\n")
