@@ -219,6 +219,23 @@ def test_without_arguments_it_is_strace_c(tmp_path):
     )
 
 
+def test_the_top_syscalls_leave_the_total_as_it_is():
+    words = [
+        line.split() for line in syscalls.syscalls_text(strace_like(), {}, View(top=1)).splitlines()
+    ]
+    words = [line for line in words if line]
+    assert words[2][0] == "91.84" and words[3] == [
+        "100.00",
+        "0.000098",
+        "24",
+        "4",
+        "1",
+        "90",
+        "total",
+    ]
+    assert words[4][:4] == ["...", "and", "2", "more"]
+
+
 def test_counts_from_events_have_the_same_table(tmp_path):
     with open(os.devnull, "wb") as unused:
         counts = Counts(Output.open(str(tmp_path / "out"), unused))

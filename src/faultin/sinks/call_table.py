@@ -19,8 +19,9 @@ class CallCount:
     slowest: int | None = None
 
 
-def call_table(counts: Sequence[CallCount]) -> str:
-    """The table, with a column for the slowest call if that is known of any."""
+def call_table(counts: Sequence[CallCount], top: int = 0) -> str:
+    """The table, with a column for the slowest call if that is known of any. top: most rows,
+    0 for all; shares and the total are of all."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -34,7 +35,7 @@ def call_table(counts: Sequence[CallCount]) -> str:
     if with_slowest:
         table.add_column("max usecs", justify="right")
     table.add_column("syscall")
-    for count in counts:
+    for count in counts[: top or None]:
         table.add_row(*_cells(count, total.time or 1, with_slowest))
     table.add_section()
     table.add_row("100.00", *_cells(total, 1, with_slowest)[1:])

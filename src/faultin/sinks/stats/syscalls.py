@@ -11,7 +11,7 @@ from faultin.aggregate.counters import counter
 from faultin.aggregate.table import Table
 from faultin.sinks.call_table import CallCount, call_table
 from faultin.sinks.lost import lost_line
-from faultin.sinks.stats.view import View
+from faultin.sinks.stats.view import View, more_line
 
 KEYS = ("syscall",)
 COUNTERS = (
@@ -25,6 +25,5 @@ COUNTERS = (
 def syscalls_text(table: Table, lost: Mapping[str, int], view: View) -> str:
     """The report. The order is that of the time spent, whatever the view says."""
     counts = [CallCount(row.key[0], *row.results) for row in table.rows()]
-    kept = sorted(counts, key=lambda count: -count.time)[: view.top or None]
     lines = [lost_line(cause, count) for cause, count in lost.items()]
-    return "".join([call_table(kept), *lines])
+    return "".join([call_table(counts, view.top), more_line(len(counts), view), *lines])

@@ -11,7 +11,7 @@ from faultin.aggregate.functions import Shown
 from faultin.aggregate.table import Row, Table
 from faultin.sinks.lost import lost_line
 from faultin.sinks.stats.bars import bar_lines
-from faultin.sinks.stats.view import View, number_text, numbers_of
+from faultin.sinks.stats.view import View, more_line, number_text, numbers_of
 from faultin.sinks.text_values import bare_of
 
 
@@ -21,8 +21,7 @@ def table_text(table: Table, lost: Mapping[str, int], view: View) -> str:
     parts = [_grid(table, rows, view), *_histograms(table, rows, view)]
     if not rows:
         parts = ["no calls were counted\n"]
-    if len(rows) < len(table):
-        parts.append(f"... and {len(table) - len(rows)} more keys (--top 0 shows all)\n")
+    parts.append(more_line(len(table), view))
     return "".join([*parts, *(lost_line(cause, count) for cause, count in lost.items())])
 
 

@@ -55,3 +55,9 @@ def numbers_of(counters: Sequence[Counter], row: Row) -> list[tuple[str, int | f
             pairs = zip(counter.headings, results, strict=True)
             found += [(heading, number, counter.unit) for heading, number in pairs]
     return found
+
+
+def more_line(keys: int, view: View) -> str:
+    """What --top left out of so many keys; "" if nothing."""
+    left = keys - view.top if view.top else 0
+    return f"... and {left} more keys (--top 0 shows all)\n" if left > 0 else ""
