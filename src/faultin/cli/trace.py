@@ -10,49 +10,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
-from faultin.errors import FaultinError, OutputError, UsageError
-
-_SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_MAX_BYTES = 1 << 20
-_PID_MAX = 1 << 22  # PID_MAX_LIMIT of include/linux/threads.h
-
-
-def _size(text: str) -> int:
-    number, unit = text.rstrip("kKmMgG"), text.lstrip("0123456789").lower()
-    if not number.isdecimal() or unit not in _SIZES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4096, 64k or 32m")
-    return int(number) * _SIZES[unit]
-
-
-def _max_bytes(text: str) -> int:
-    size = _size(text)
-    if size > _MAX_BYTES:
-        raise argparse.ArgumentTypeError(f"at most {_MAX_BYTES} bytes of a buffer can be captured")
-    return size
-
-
-def _ring_bytes(text: str) -> int:
-    size = _size(text)
-    if size < 1 << 16 or size > 1 << 30 or size & size - 1:
-        raise argparse.ArgumentTypeError(f"{text}: a power of two from 64k to 1g")
-    return size
+from faultin.cli.options import add_command, add_targets, add_tracing, check_pids, command_of
+from faultin.errors import OutputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("-e", metavar="SET", dest="set", default="all",
-        help="system calls: names, /regex/, %%file %%desc %%network ..., !not, comma separated")
-    add("-s", metavar="BYTES", dest="max_bytes", type=_max_bytes, default=4096,
-        help="most bytes captured of one buffer (default 4096; paths are always whole)")
-    add("--engine", default="auto", help="auto (default), tracepoint, fentry, deferred")
-    add("--strategy", help="how a sleepable engine takes faults: copy (default), prefault, ring")
-    add("--buffer", metavar="BYTES", type=_ring_bytes, default=32 << 20,
-        help="size of the ring buffer, a power of two (default 32m)")
+    add_tracing(parser)
     add("--format", choices=("text", "jsonl", "none"), default="text")
     add("-o", metavar="FILE", dest="output", help="write to FILE, not to stderr")
-    add("-p", metavar="PID", dest="pids", type=int, action="append", default=[],
-        help="trace a running process, its threads and children (repeatable)")
-    add("-u", "--user", help="run the command as this user (default: who called sudo)")
+    add_targets(parser)
     add("-c", "--summary-only", action="store_true", help="only count calls, errors and time")
     add("-C", "--summary", action="store_true", help="the same, after the trace")
     add("-t", dest="times", action="count", default=0,
@@ -66,31 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--colour", "--color", choices=("auto", "always", "never"), default="auto")
     add("--entry-only", action="store_true", help=argparse.SUPPRESS)
     add("--no-task-work", action="store_true", help=argparse.SUPPRESS)
-    add("argv", metavar="CMD", nargs=argparse.REMAINDER, help="-- command and its arguments")
-
-
-def _command_of(arguments: argparse.Namespace) -> list[str]:
-    words = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
-    if bool(words) == bool(arguments.pids):
-        raise UsageError(
-            "nothing to trace" if not words else "both -p and a command",
-            "", "give a command after --, or one or more -p PID",
-        )  # fmt: skip
-    return words
-
-
-def _check_pids(pids: list[int]) -> None:
-    for pid in pids:
-        if not 0 < pid <= _PID_MAX:
-            raise UsageError(f"-p {pid}", "that is no process id")
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            raise FaultinError(f"-p {pid}", "there is no such process") from None
-        except PermissionError as error:
-            raise FaultinError(f"-p {pid}", f"not ours to trace ({error.strerror})") from None
-        if pid == os.getpid():
-            raise FaultinError(f"-p {pid}", "faultin cannot trace itself")
+    add_command(parser)
 
 
 def _sink_maker(arguments: argparse.Namespace) -> Callable:
@@ -114,8 +57,10 @@ def _sink_maker(arguments: argparse.Namespace) -> Callable:
             verbose=arguments.verbose,
         )
         makers: dict[str, Callable] = {
-            "text": lambda: Text(output, style), "jsonl": lambda: JsonLines(output), "none": Discard,
-        }  # fmt: skip
+            "text": lambda: Text(output, style),
+            "jsonl": lambda: JsonLines(output),
+            "none": Discard,
+        }
         sink = makers[arguments.format]()
         return Counts(Output.open(None, sys.stderr.buffer), sink) if arguments.summary else sink
 
@@ -163,8 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
     """The command's exit status; 128 + n when a signal ended the trace."""
     from faultin.launch import Command, take_status
 
-    words = _command_of(arguments)
-    _check_pids(arguments.pids)
+    words = command_of(arguments.argv, arguments.pids)
+    check_pids(arguments.pids)
     command = Command(words, arguments.user) if words else None
     try:
         session = _session(arguments)
@@ -198,7 +143,7 @@ def _wait_out(command, error: OutputError) -> None:
 
 
 def _say_lost(lost: dict[str, int]) -> None:
-    from faultin.sinks.text import lost_line
+    from faultin.sinks.lost import lost_line
 
     for cause, count in lost.items():
         sys.stderr.write(lost_line(cause, count))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from faultin.errno_names import errno_text
 from faultin.event import Event, EventKind, Summary
+from faultin.sinks.lost import lost_line
 from faultin.sinks.output import Output
 from faultin.sinks.text_values import text_of
 from faultin.values import Missing
@@ -163,19 +164,6 @@ class Text:
         for cause, count in summary.lost.items():
             self._output.write(lost_line(cause, count).encode())
         self._output.close()
-
-
-_HELP = {
-    "return_not_seen": "results of calls: a probe was busy on that CPU",
-    "fork_not_seen": "tasks, at the most: a probe was busy on that CPU",
-    "ring_full": "the ring buffer was full: give it more with --buffer, or trace less with -e",
-    "no_task_state": "no memory for a task's state: all calls of those tasks are missing",
-}
-
-
-def lost_line(cause: str, count: int) -> str:
-    """What was lost, and which option helps."""
-    return f"faultin: {count} events lost ({_HELP.get(cause, cause)})\n"
 
 
 def _painter():

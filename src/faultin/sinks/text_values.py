@@ -24,6 +24,17 @@ def text_of(value: Any) -> str:
     return _TEXTS[type(value)](value)
 
 
+def bare_of(value: Any) -> str:
+    """The text of a value that has a place of its own, such as a cell of a table: strings
+    without quotes, unless they could be taken for something else there."""
+    text = text_of(value)
+    if not text.startswith('"') or not text.endswith('"'):
+        return text
+    bare = text[1:-1].replace('\\"', '"')
+    is_plain = bare and bare[0] not in '<"' and bare != "NULL" and bare == bare.strip()
+    return bare if is_plain else text
+
+
 def _octal(code: int, following: int | None) -> str:
     """The shortest octal escape that a digit after it does not change."""
     is_digit = following is not None and 0x30 <= following <= 0x39

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`faultin stats`: from the command line's words to what is counted, and how it is shown.
+
+In: arguments. Out: StatsOptions. Queries are still text here: query/ reads them.
+"""
+
+import argparse
+from dataclasses import dataclass
+
+from faultin.cli.options import (
+    Choice, add_targets, add_tracing, add_where, choice_of, natural, positive, seconds,
+)  # fmt: skip
+from faultin.errors import UsageError
+from faultin.sinks.stats.view import View
+
+_MAX_KEYS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class StatsOptions:
+    """What `faultin stats` was asked for.
+
+    counters, by: texts of queries. Both None: calls, errors and time of each syscall, as
+    `strace -c`. by alone: count(). format: of sinks.stats.report.FORMATS. output: a file,
+    None for stdout. interval: seconds between pictures of the live table, None for none.
+    """
+
+    choice: Choice
+    counters: str | None
+    by: str | None
+    max_keys: int
+    format: str
+    output: str | None
+    view: View
+    interval: float | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--by", metavar="KEYS", help="count for each value of these, as in comm,path")
+    add_where(parser)
+    add_tracing(parser)
+    add("--max-keys", metavar="N", type=positive, default=_MAX_KEYS,
+        help=f"most keys that are kept (default {_MAX_KEYS}); calls with others are reported")
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", dest="format", action="store_const", const="json",
+                         default="text", help="JSON Lines, a row a line")
+    formats.add_argument("--csv", dest="format", action="store_const", const="csv",
+                         help="CSV with a heading")
+    add("-o", metavar="FILE", dest="output", help="write to FILE, not to stdout")
+    add("--sort", metavar="COLUMN", help="by this column (default: the first counter)")
+    add("--reverse", action="store_true", help="the least first")
+    add("--top", metavar="N", type=natural, default=0, help="only N rows (default 0: all)")
+    add("-H", "--human", action="store_true", help="1.23 ms and 4.5 M in place of every digit")
+    add("--interval", metavar="SECONDS", type=seconds, default=1.0,
+        help="between two pictures of the live table on a terminal (default 1)")
+    add("--no-live", action="store_true", help="only the final table")
+    add_targets(parser)
+    add("words", metavar="COUNTERS", nargs=argparse.REMAINDER,
+        help="such as 'count(), sum(ret)'; then options, and -- command and its arguments")
+    parser.set_defaults(parse=parser.parse_args)  # fmt: skip
+
+
+def options_of(arguments: argparse.Namespace) -> StatsOptions:
+    """UsageError for what does not fit together."""
+    counters, arguments, words = _split(arguments)
+    view = View(arguments.sort, arguments.reverse, arguments.top, arguments.human)
+    return StatsOptions(
+        choice=choice_of(arguments, words),
+        counters=counters,
+        by=arguments.by,
+        max_keys=arguments.max_keys,
+        format=arguments.format,
+        output=arguments.output,
+        view=view,
+        interval=None if arguments.no_live else arguments.interval,
+    )
+
+
+def _split(arguments: argparse.Namespace) -> tuple[str | None, argparse.Namespace, list[str]]:
+    """(counters, all options, -- and the command). argparse gives all that follows the
+    first word to one argument, as it cannot tell options from those of a command: what
+    follows the counters is therefore parsed once more."""
+    counters = None
+    if arguments.words and arguments.words[0] != "--":
+        counters, *rest = arguments.words
+        arguments = arguments.parse(rest, arguments)
+    words = arguments.words
+    if words and words[0] != "--":
+        advice = "give all counters in one word, as in 'count(), sum(ret)', and a command after --"
+        raise UsageError(words[0], "it is neither an option nor after --", advice)
+    return counters, arguments, words
