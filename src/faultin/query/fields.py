@@ -11,7 +11,7 @@ from dataclasses import replace
 from faultin.codegen.plan import OpKind, Plan
 from faultin.drain.wire import Role
 from faultin.query.members import (
-    Found, Refused, no_member, sockaddr_member, structure_member,
+    Found, Refused, no_member, sockaddr_member, structure_member, whole,
 )  # fmt: skip
 from faultin.query.sources import Common, Count, Fixed, Items, Memory, MemoryInt, Register, Total
 from faultin.query.types import MAX_BYTES, Type
@@ -74,16 +74,15 @@ def argument(plan: Plan, path: Path) -> Found | Refused | None:
     of = plan.arguments[position]
     op = next((bit for bit, op in enumerate(plan.ops) if op.position == position), None)
     if op is None:
-        return _register(of, position, rest)
+        return _register(of, position, str(name), rest)
     if name == "addr" and of.kind == "msghdr":
         rest = ("msg_name", *rest)
     return _memory(plan, of, op, str(name), rest)
 
 
-def names(plan: Plan) -> set[str]:
-    """What a query can call the arguments of a plan."""
-    call = replace(plan.syscall, arguments=plan.arguments)
-    own = {argument.name for argument in plan.arguments}
+def names(call: Syscall) -> set[str]:
+    """What a query can call the arguments of a call."""
+    own = {argument.name for argument in call.arguments}
     return own | {alias for alias in _ALIASES if _position(call, alias, False) is not None}
 
 
@@ -118,10 +117,10 @@ def integer(kind: str, in_memory: bool) -> tuple[int, bool] | None:
     return bits, bits == 32 and not found.is_flags and found.radix == 10
 
 
-def _register(of: Argument, position: int, rest: Path) -> Found | Refused:
+def _register(of: Argument, position: int, name: str, rest: Path) -> Found | Refused:
     layout = integer(of.kind, in_memory=False)
     if rest or layout is None:
-        return Refused(f"{of.name} is an integer, and has no parts")
+        return Refused(f"{name} is an integer, and has no parts")
     return number(Register(position, *layout), of.kind, layout)
 
 
@@ -181,6 +180,8 @@ def _message(kind: OpKind, op: int, name: str, rest: Path) -> Found | Refused:
 def _object(of: Argument, op: int, name: str, rest: Path) -> Found | Refused:
     """A structure or a number, or one of an array of them."""
     size, offset = size_of(of.kind), 0
+    if not rest and of.unit is not Unit.COUNT and of.kind in structure_names():
+        return whole(Memory(op, text=False), structure(of.kind), name)
     if of.unit is Unit.COUNT:
         if not rest:
             source = Memory(op, text=False)

@@ -86,7 +86,7 @@ def structure_member(
 ) -> Found | Refused:
     """A number or a text in a structure that begins at `offset`."""
     if not rest:
-        return whole(Memory(op, text=False, role=role), of, name)
+        return Refused(f"{name} is a structure", _which(of, name))
     known = {field.name: field for field in of.fields if not field.is_hidden}
     field = known.get(str(rest[0]))
     if field is None:
@@ -95,9 +95,13 @@ def structure_member(
 
 
 def whole(source: Source, of: Structure, name: str) -> Found:
-    """A whole structure, at the beginning of its memory."""
-    parts = [field.name for field in of.fields if not field.is_hidden]
-    return Found(Type.BYTES, source, of.name, advice=f"say which field, as {name}.{parts[0]}")
+    """All of a structure, which begins where its memory does."""
+    return Found(Type.BYTES, source, of.name, advice=_which(of, name))
+
+
+def _which(of: Structure, name: str) -> str:
+    first = next(field.name for field in of.fields if not field.is_hidden)
+    return f"say which field, as {name}.{first}"
 
 
 def _field(
@@ -106,10 +110,10 @@ def _field(
     if field.type == "char":
         if offset >= MAX_BYTES:
             return Refused(f"{name} is out of reach", f"a query looks at {MAX_BYTES} bytes")
+        if rest:
+            return Refused(f"{name} is text, and has no parts", is_base=True)
         source = Text(op, role, offset, min(field.size, MAX_BYTES - offset))
-        return Refused(f"{name} is text, and has no parts", is_base=True) if rest else (
-            Found(Type.BYTES, source, "string")
-        )
+        return Found(Type.BYTES, source, "string")
     inner = structure(field.type[1:]) if field.type.startswith("@") else None
     size = inner.size if inner else int(field.type[1:]) // 8
     if field.is_array:
@@ -119,7 +123,7 @@ def _field(
             return Refused(f"{name} is an array{many}", f"say which element, as {name}[0]")
         offset, name, rest = offset + index * size, f"{name}[{index}]", rest[1:]
     if inner:
-        return _inner(inner, op, role, offset, name, rest)
+        return structure_member(inner, op, role, offset, name, rest)
     if rest:
         return Refused(f"{name} is an integer, and has no parts")
     if offset + size > MAX_BYTES:
@@ -128,15 +132,6 @@ def _field(
     type_ = Type.U64 if size == 8 and not signed else Type.S64
     source = MemoryInt(op, role, offset, size, signed)
     return Found(type_, source, field.kind, (8 * size, signed))
-
-
-def _inner(
-    inner: Structure, op: int, role: Role, offset: int, name: str, rest: tuple[str | int, ...]
-) -> Found | Refused:
-    if rest:
-        return structure_member(inner, op, role, offset, name, rest)
-    parts = [field.name for field in inner.fields if not field.is_hidden]
-    return Refused(f"{name} is a structure", f"say which field, as {name}.{parts[0]}")
 
 
 def _is_flags(kind: str) -> bool:

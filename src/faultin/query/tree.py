@@ -41,7 +41,7 @@ class Relation(Enum):
     GE = ">="
 
 
-class Test(Enum):
+class Matching(Enum):
     """How Match looks at its subject."""
 
     CONTAINS = "in"
@@ -142,7 +142,7 @@ class Match:
     """
 
     type: ClassVar = Type.BOOL
-    test: Test
+    how: Matching
     subject: "Expr"
     constants: tuple[bytes, ...]
 
