@@ -27,6 +27,12 @@ def binary(op: Arithmetic, left: Expr, right: Expr) -> Expr:
     return Binary(type_, op, _adapted(left, type_), _adapted(right, type_))
 
 
+def constant(value: int, beside: Type) -> Const:
+    """A number of at most 64 bits as it is compared: unsigned beside an unsigned one."""
+    unsigned = beside is Type.U64 and value >= 0
+    return Const(Type.U64 if unsigned else type_of_number(value), value)
+
+
 def _adapted(side: Expr, type_: Type) -> Expr:
     if isinstance(side, Const) and isinstance(side.value, int):
         return Const(type_, wrapped(side.value, type_))

@@ -9,11 +9,12 @@ the name of a number.
 import ast
 from difflib import get_close_matches
 
+from faultin.query.arithmetic import constant
 from faultin.query.networks import NoNetwork, address, network
 from faultin.query.operands import INT, Operand, Operands, types_of
 from faultin.query.scope import Leaf
 from faultin.query.tree import And, Compare, Const, Expr, Field, InNetworks, Missing, Not, Or, Relation
-from faultin.query.types import Type, type_of_number
+from faultin.query.types import Type
 
 _COMPARABLE = (INT, Type.BYTES, Type.IP)
 Side = tuple[Operand, ast.expr]
@@ -105,8 +106,7 @@ def _beside(operands: Operands, side: Expr, other: Expr, exact: bool) -> Expr:
         if -(1 << bits - 1) <= value < 1 << bits:
             value %= 1 << bits
             value -= (1 << bits) * (signed and value >= 1 << bits - 1)
-    unsigned = other.type is Type.U64 and value >= 0
-    return Const(Type.U64 if unsigned else type_of_number(value), value)
+    return constant(value, other.type)
 
 
 # Text

@@ -10,7 +10,8 @@ import ast
 from dataclasses import dataclass
 
 from faultin.query.comparing import Side, all_of, any_of, compare, in_networks, present_and_not
-from faultin.query.operands import INT, METHODS, Operand, Operands, types_of
+from faultin.query.operands import INT, Operand, Operands, types_of
+from faultin.query.refusals import METHODS, no_function
 from faultin.query.scope import Leaf, Scope
 from faultin.query.syntax import Text
 from faultin.query.tree import (
@@ -66,7 +67,7 @@ class Conditions:
             case ast.Call(func=ast.Attribute(attr="startswith" | "endswith")):
                 return self._affix(node, operands)
             case ast.Call() if not (isinstance(node.func, ast.Name) and node.func.id == "len"):
-                raise operands.no_function(node.func)
+                raise no_function(self.text, node.func)
         operand = operands.operand(node)
         if isinstance(operand, Const):
             raise self.text.error(node, "expected a condition, this is a constant")

@@ -10,12 +10,12 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 
 from faultin.errors import QueryError
 from faultin.query.arithmetic import CannotFold, binary
 from faultin.query.fields import ARGUMENTS, COMMON, Path
 from faultin.query.names import Ambiguous, constant, near
+from faultin.query.refusals import no_value
 from faultin.query.scope import Leaf, Scope, spelled
 from faultin.query.syntax import Text
 from faultin.query.tree import Arithmetic, Const, Expr, Item, Length, Slice
@@ -23,8 +23,6 @@ from faultin.query.types import MAX_BYTES, Type, type_of_number
 
 Operand = Expr | Leaf
 INT = Type.S64  # stands for both where a type is expected
-FUNCTIONS = ("glob", "len", "missing")
-METHODS = ("startswith", "endswith")
 _INDEX_MAX = 1 << 31
 
 _OPERATORS = {
@@ -96,7 +94,7 @@ class Operands:
                 return self.integer(node.operand)
             case ast.Call(func=ast.Name(id="len")):
                 return self._length(node)
-        raise self._no_value(node)
+        raise no_value(self.text, node)
 
     def integer(self, node: ast.expr) -> Expr:
         return self.settle(self.operand(node), INT, node)
@@ -130,40 +128,6 @@ class Operands:
         if wanted == INT.value and Type.BYTES in types_of(operand):
             advice = "len() of it is an integer"
         return self.text.error(node, f"expected {wanted}, this is {is_}", advice)
-
-    def _no_value(self, node: ast.expr) -> QueryError:
-        match node:
-            case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-                return self.text.error(node, "expected a value, this is a condition")
-            case ast.Call():
-                return self._no_call(node)
-            case ast.Tuple() | ast.List() | ast.Set():
-                return self.text.error(node, "a list of values can only stand after `in`")
-        name = _PYTHON.get(type(node), "this")
-        advice = "docs/query.md has all that there is"
-        return self.text.error(node, f"{name} is not part of the query language", advice)
-
-    def _no_call(self, node: ast.Call) -> QueryError:
-        func = node.func
-        if isinstance(func, ast.Name) and func.id in FUNCTIONS:
-            return self.text.error(node, f"expected a value, {func.id}() is a condition")
-        if isinstance(func, ast.Attribute) and func.attr in METHODS:
-            return self.text.error(node, f"expected a value, {func.attr}() is a condition")
-        return self.no_function(func)
-
-    def no_function(self, func: ast.expr) -> QueryError:
-        """A function or a method that there is not."""
-        if isinstance(func, ast.Name):
-            what, name, known = "function", func.id, FUNCTIONS
-            error = partial(self.text.error, func)
-        elif isinstance(func, ast.Attribute):
-            what, name, known = "method", func.attr, METHODS
-            error = partial(self.text.error_behind, func.value)
-        else:
-            return self.text.error(func, "only functions and methods can be called")
-        like = get_close_matches(name, known, 1)
-        advice = f"did you mean {like[0]}?" if like else f"there are {', '.join(known)}"
-        return error(f"there is no {what} {name}", advice)
 
     # Constants
 
@@ -303,10 +267,3 @@ class Operands:
         except CannotFold as error:
             raise self.text.error(node, str(error)) from None
 
-
-_PYTHON = {
-    ast.Lambda: "lambda", ast.IfExp: "if ... else", ast.NamedExpr: ":=", ast.JoinedStr: "an f-string",
-    ast.ListComp: "a comprehension", ast.SetComp: "a comprehension", ast.Dict: "a dict",
-    ast.DictComp: "a comprehension", ast.GeneratorExp: "a comprehension", ast.Await: "await",
-    ast.Yield: "yield", ast.YieldFrom: "yield", ast.Starred: "*",
-}  # fmt: skip

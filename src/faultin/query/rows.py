@@ -19,6 +19,7 @@ from faultin.query.types import MISSING, UNKNOWN, Type, wrapped
 
 _CALL, _LATE = RecordType.CALL.value, RecordFlag.LATE.value
 _ERRNO_MAX = 4095
+_NOTHING: Mapping[str, Any] = {}
 Getter = Callable[["RecordRow"], Any]
 
 
@@ -59,7 +60,7 @@ class Rows:
         self._getters: dict[int, list[Getter]] = {}
 
     def row(
-        self, record: Record, pieces: list[Piece] | None = None, common: Mapping[str, Any] = {}
+        self, record: Record, pieces: list[Piece] | None = None, common: Mapping[str, Any] = _NOTHING
     ) -> RecordRow:
         """The row of a whole record (Assembler.whole).
 
