@@ -6,7 +6,9 @@ that an expression can be printed and parsed again in SCOPE; a row is a ValuesRo
 the value of each slot as types.py says.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,9 +21,9 @@ from faultin.query.query import Query
 from faultin.query.scope import Scope
 from faultin.query.tree import (
     Arithmetic, Compare, Const, Expr, Field, InNetworks, Item, Length, Match, Matching, Missing, Not,
-    Relation, Slice,
+    Relation, Slice, children,
 )  # fmt: skip
-from faultin.query.types import MAX_BYTES, MISSING, Cut, CutList, Type, type_of_number
+from faultin.query.types import MAX_BYTES, MISSING, Cut, CutList, Type, type_of_number, wrapped
 from faultin.syscalls.table import load
 
 TABLE = load("x86_64")
@@ -73,6 +75,7 @@ def _near(edges: list[int]) -> st.SearchStrategy[int]:
     return st.builds(int.__add__, st.sampled_from(edges), st.integers(-1, 1))
 
 
+@cache
 def signed() -> st.SearchStrategy[int]:
     """The values of an S64."""
     edges = [*_EDGES, *[-edge for edge in _EDGES]]
@@ -80,6 +83,7 @@ def signed() -> st.SearchStrategy[int]:
     return st.integers(-2, 3) | _near(edges) | ends | st.integers(-(1 << 63), (1 << 63) - 1)
 
 
+@cache
 def unsigned() -> st.SearchStrategy[int]:
     """The values of a U64."""
     ends = st.sampled_from([0, *_HIGH, 1 << 63, (1 << 63) + 1, (1 << 64) - 1, (1 << 64) - 2])
@@ -89,6 +93,7 @@ def unsigned() -> st.SearchStrategy[int]:
 _WORDS = [b"", b"a", b"b", b"/", b"/etc/", b"/etc/passwd", b"aa", b"ab", b".conf", b"-la", b"*", b"["]
 
 
+@cache
 def text(most: int = 24) -> st.SearchStrategy[bytes]:
     """Bytes that are often alike. Constants can have a NUL in them, as buffers can."""
     words = st.lists(st.sampled_from(_WORDS), max_size=4).map(b"".join)
@@ -97,12 +102,14 @@ def text(most: int = 24) -> st.SearchStrategy[bytes]:
     return few | words | letters | st.binary(max_size=most)
 
 
+@cache
 def strings() -> st.SearchStrategy[bytes]:
     """The values of a text: no NUL; rarely a long one."""
     long = st.builds(lambda word, count: (word * count)[: MAX_BYTES - 1], text(), st.just(600))
     return (text() | text() | text() | long).map(lambda value: value.replace(b"\0", b"a"))
 
 
+@cache
 def buffers() -> st.SearchStrategy[bytes]:
     """The values of a buffer: whole, or the head of a longer one."""
     more = st.integers(1, 8) | st.integers(1, 1 << 31)
@@ -116,12 +123,14 @@ def _full(data: bytes, rest: int) -> Cut:
     return Cut(((data or b"x") * MAX_BYTES)[:MAX_BYTES], MAX_BYTES + rest)
 
 
+@cache
 def lists() -> st.SearchStrategy[tuple[Any, ...]]:
     """The values of argv or envp: whole, or with an end that nobody has seen."""
     items = st.lists(strings() | strings() | st.just(MISSING), max_size=5)
     return items.map(tuple) | items.map(CutList)
 
 
+@cache
 def addresses() -> st.SearchStrategy[bytes]:
     """The values of an IP: never an IPv4 address inside IPv6."""
     four = st.sampled_from([b"\x7f\0\0\1", b"\x0a\1\2\3"]) | st.binary(min_size=4, max_size=4)
@@ -142,32 +151,95 @@ def values(field: Field) -> st.SearchStrategy[Any]:
     return found | found | found | found | st.just(MISSING)
 
 
+@cache
 def rows() -> st.SearchStrategy[ValuesRow]:
+    """Rows of any values."""
     return st.tuples(*[values(field) for field in FIELDS]).map(ValuesRow)
+
+
+_PICK = st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(-1, 1))
+_PICKS = st.tuples(*[_PICK for _ in FIELDS])
+
+
+def cases(expressions: st.SearchStrategy[Expr]) -> st.SearchStrategy[tuple[Expr, ValuesRow]]:
+    """(expression, row) with an answer that is more often true than by chance: half of the
+    values are like the constants of the expression."""
+    return st.builds(_case, expressions, rows(), _PICKS)
+
+
+def _case(expr: Expr, row: ValuesRow, picks: tuple[Any, ...]) -> tuple[Expr, ValuesRow]:
+    constants = [*constants_in(expr)]
+    found = [_like(*each, constants) for each in zip(FIELDS, row.values, picks)]
+    return expr, ValuesRow(tuple(found))
+
+
+def constants_in(expr: Expr) -> Iterator[int | bytes]:
+    """The constants that values may be compared with."""
+    if isinstance(expr, Const):
+        yield expr.value
+    if isinstance(expr, Match):
+        yield from expr.constants
+    if isinstance(expr, InNetworks):
+        yield from (address for address, _ in expr.networks)
+    for child in children(expr):
+        yield from constants_in(child)
+
+
+def _like(field: Field, value: Any, pick: tuple[int, int, int], constants: list[Any]) -> Any:
+    """The value, or one that is like a constant."""
+    which, form, more = pick
+    fitting = [c for c in constants if _fits(field, c)]
+    if which >= 4 or not fitting:
+        return value
+    constant = fitting[which % len(fitting)]
+    if field.type.is_int:
+        return wrapped(constant + more, field.type)
+    if field.type is Type.IP:
+        return constant
+    around = [constant, constant, constant, b"/x" + constant, constant + b"a", b"a" + constant + b"/x"]
+    text = around[form % len(around)][: MAX_BYTES - 1]
+    if field in BUFFERS:
+        return text if form < 6 else Cut(text, len(text) + 1 + which)
+    text = text.replace(b"\0", b"a")
+    return text if field.type is Type.BYTES else (*value, text) if type(value) is tuple else (text,)
+
+
+def _fits(field: Field, constant: int | bytes) -> bool:
+    if isinstance(constant, int):
+        return field.type.is_int
+    return len(constant) in (4, 16) if field.type is Type.IP else not field.type.is_int
 
 
 # Values in expressions
 
 
+@cache
 def numbers() -> st.SearchStrategy[Const]:
     """Integer constants."""
     return (signed() | unsigned()).map(lambda value: Const(type_of_number(value), value))
 
 
+@cache
 def _lengths() -> st.SearchStrategy[Expr]:
     return st.builds(Length, bytes_values() | st.sampled_from(LISTS))
 
 
+@cache
 def integers() -> st.SearchStrategy[Expr]:
     """Integer expressions, constants among them."""
     leaves = st.sampled_from([*SIGNED, *UNSIGNED]) | numbers() | _lengths()
-    return st.recursive(leaves, _binaries, max_leaves=6)
+    return st.recursive(leaves, _binaries, max_leaves=4)
 
 
 def _binaries(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
-    shifts = [Arithmetic.LEFT, Arithmetic.RIGHT]
-    by_some = st.builds(_folded, st.sampled_from(shifts), inner, _near([0, 1, 63]).map(_const))
-    return st.builds(_folded, st.sampled_from(Arithmetic), inner, inner) | by_some
+    """Most of which have a value: a shift by just anything, or a long sum of fields that
+    may be missing, has none."""
+    shifts = st.sampled_from([Arithmetic.LEFT, Arithmetic.RIGHT])
+    by_few = st.builds(_folded, shifts, inner, _near([1, 8, 31, 62]).map(_const))
+    others = [op for op in Arithmetic if op not in (Arithmetic.LEFT, Arithmetic.RIGHT)]
+    with_one = st.builds(_folded, st.sampled_from(others), inner, numbers())
+    any_two = st.builds(_folded, st.sampled_from(Arithmetic), inner, inner)
+    return with_one | by_few | any_two
 
 
 def _const(value: int) -> Const:
@@ -182,6 +254,7 @@ def _folded(op: Arithmetic, left: Expr, right: Expr) -> Expr:
         return left
 
 
+@cache
 def bytes_values() -> st.SearchStrategy[Expr]:
     """Expressions of type BYTES that are no constants."""
     items = st.builds(Item, st.sampled_from(LISTS), st.integers(0, 4))
@@ -211,6 +284,7 @@ def _fields_only(found: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
     return found.filter(lambda expr: not _is_const(expr))
 
 
+@cache
 def comparisons() -> st.SearchStrategy[Expr]:
     """Of integers, and of bytes."""
     relations, equal = st.sampled_from(Relation), st.sampled_from([Relation.EQ, Relation.NE])
@@ -224,12 +298,14 @@ def comparisons() -> st.SearchStrategy[Expr]:
     return numeric | plain_ones | turned | st.builds(Compare, equal, bytes_values(), others)
 
 
+@cache
 def patterns() -> st.SearchStrategy[bytes]:
     """For glob."""
     parts = [b"*", b"?", b"[ab]", b"[!a]", b"[a-", b"[]]", b"[", b"/etc/", b"a", b"/", b"\xff", b"]"]
     return st.lists(st.sampled_from(parts), max_size=6).map(b"".join) | text(8)
 
 
+@cache
 def matches() -> st.SearchStrategy[Expr]:
     """Match, of all its kinds."""
     one = st.tuples(text(8))
@@ -243,20 +319,24 @@ def matches() -> st.SearchStrategy[Expr]:
     )
 
 
+@cache
 def networks() -> st.SearchStrategy[tuple[bytes, int]]:
     known = ["10.0.0.0/8", "127.0.0.1", "0.0.0.0/0", "::1", "::/0", "128.0.0.0/1", "fe80::/10", "10.1.2.0/31"]
     return st.sampled_from(known).map(network)
 
 
+@cache
 def in_networks() -> st.SearchStrategy[Expr]:
     found = st.lists(networks(), min_size=1, max_size=3).map(tuple)
     return st.builds(InNetworks, st.sampled_from(ADDRESSES), found)
 
 
+@cache
 def missings() -> st.SearchStrategy[Expr]:
     return st.builds(Missing, st.sampled_from(FIELDS) | bytes_values() | _fields_only(integers()))
 
 
+@cache
 def conditions() -> st.SearchStrategy[Expr]:
     """Expressions of type BOOL: what a query filters by."""
     single = comparisons() | matches() | in_networks() | missings()

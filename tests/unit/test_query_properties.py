@@ -8,7 +8,7 @@ from typing import get_args
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_strategies import (
-    FIELDS, SCOPE, ValuesRow, comparisons, conditions, in_networks, integers, matches, rows,
+    FIELDS, SCOPE, ValuesRow, cases, comparisons, conditions, in_networks, integers, matches, rows,
 )  # fmt: skip
 
 from faultin.query.early import inputs_only
@@ -91,8 +91,9 @@ def calculate(op, left, right):
 
 
 @MORE
-@given(integers(), rows())
-def test_integers_are_those_of_c_with_the_division_of_python(expr, row):
+@given(cases(integers()))
+def test_integers_are_those_of_c_with_the_division_of_python(case):
+    expr, row = case
     if isinstance(expr, Const):
         return
     value, _ = naive(ast.parse(printed(expr), mode="eval").body, row)
@@ -100,8 +101,9 @@ def test_integers_are_those_of_c_with_the_division_of_python(expr, row):
 
 
 @MORE
-@given(integers(), rows())
-def test_an_integer_is_in_the_range_of_its_type(expr, row):
+@given(cases(integers()))
+def test_an_integer_is_in_the_range_of_its_type(case):
+    expr, row = case
     value = evaluate(expr, row)
     if value is not MISSING:
         assert 0 <= value < 1 << 64 if expr.type is Type.U64 else -(1 << 63) <= value < 1 << 63
@@ -112,15 +114,17 @@ def absent(row, used):
 
 
 @MORE
-@given(integers(), rows())
-def test_what_is_made_of_something_missing_is_missing(expr, row):
+@given(cases(integers()))
+def test_what_is_made_of_something_missing_is_missing(case):
+    expr, row = case
     for slot in slots(expr):
         assert evaluate(expr, absent(row, {slot})) is MISSING
 
 
 @MORE
-@given(conditions(), rows())
-def test_a_condition_is_true_or_false_and_never_missing(expr, row):
+@given(cases(conditions()))
+def test_a_condition_is_true_or_false_and_never_missing(case):
+    expr, row = case
     assert type(evaluate(expr, row)) is bool
 
 
@@ -131,16 +135,18 @@ def singles(expr):
 
 
 @MORE
-@given(conditions(), rows())
-def test_a_comparison_with_something_missing_is_false(expr, row):
+@given(cases(conditions()))
+def test_a_comparison_with_something_missing_is_false(case):
+    expr, row = case
     for each in singles(expr):
         for slot in slots(each):
             assert evaluate(each, absent(row, {slot})) is isinstance(each, Missing)
 
 
 @MORE
-@given(conditions(), rows())
-def test_not_is_the_opposite_and_missing_says_what_is(expr, row):
+@given(cases(conditions()))
+def test_not_is_the_opposite_and_missing_says_what_is(case):
+    expr, row = case
     assert evaluate(Not(expr), row) is not evaluate(expr, row)
     for slot, value in enumerate(row.values):
         assert evaluate(Missing(FIELDS[slot]), row) is (value is MISSING)
@@ -150,8 +156,9 @@ LATE = st.frozensets(st.integers(0, len(FIELDS) - 1))
 
 
 @MORE
-@given(conditions(), LATE, rows(), st.lists(rows(), min_size=1, max_size=3))
-def test_what_is_decided_early_holds_whatever_the_call_returns(expr, late, row, others):
+@given(cases(conditions()), LATE, st.lists(rows(), min_size=1, max_size=3))
+def test_what_is_decided_early_holds_whatever_the_call_returns(case, late, others):
+    expr, row = case
     early = decided(inputs_only(expr, late))(row)
     assert decided(expr)(EarlyRow(row, late)) is early
     for other in [row, *others]:
@@ -178,28 +185,37 @@ def node_kinds(expr: Expr) -> set[type]:
     return {type(expr)}.union(*[node_kinds(child) for child in children(expr)])
 
 
-def test_the_strategies_make_every_node_and_both_answers():
-    """A generator that makes nothing would let everything pass."""
-    kinds: set[type] = set()
-    answers: set[object] = set()
+def some(expressions, count):
+    """The same cases in every run."""
+    found = []
 
-    @settings(max_examples=1500, deadline=None, database=None, derandomize=True)
-    @given(conditions(), comparisons() | matches() | in_networks(), rows())
-    def look(expr, single, row):
-        kinds.update(node_kinds(expr))
-        answer = evaluate(single, row)
-        if isinstance(single, Match):
-            answers.add((single.how, answer))
-        elif isinstance(single, Compare):
-            answers.add((single.relation, single.left.type, answer))
-        else:
-            answers.add((type(single), answer))
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
+    @given(cases(expressions))
+    def look(case):
+        found.append(case)
 
     look()
+    return found
+
+
+def test_the_strategies_make_every_node_and_both_answers():
+    """A generator that makes nothing would let everything pass."""
+    kinds = {kind for expr, _ in some(conditions(), 400) for kind in node_kinds(expr)}
     assert kinds == set(get_args(Expr)) - {Unknown}
-    wanted: set[object] = {(how, answer) for how in Matching for answer in (True, False)}
-    wanted |= {(InNetworks, True), (InNetworks, False)}
+    answers: set[object] = set()
+    for expr, row in [*some(comparisons(), 800), *some(matches(), 500), *some(in_networks(), 50)]:
+        answer = evaluate(expr, row)
+        match expr:
+            case Compare():
+                is_text = expr.left.type is Type.BYTES
+                answers |= {(expr.relation, is_text, answer), (expr.left.type, answer)}
+            case Match():
+                answers.add((expr.how, answer))
+            case InNetworks():
+                answers.add((InNetworks, answer))
+    wanted: set[object] = set()
     for answer in (True, False):
-        wanted |= {(each, type_, answer) for each in Relation for type_ in (Type.S64, Type.U64)}
-        wanted |= {(each, Type.BYTES, answer) for each in (Relation.EQ, Relation.NE)}
+        wanted |= {(kind, answer) for kind in (Type.S64, Type.U64, InNetworks, *Matching)}
+        wanted |= {(relation, False, answer) for relation in Relation}
+        wanted |= {(relation, True, answer) for relation in (Relation.EQ, Relation.NE)}
     assert wanted - answers == set()
