@@ -48,3 +48,17 @@ def errno_text(number: int) -> str:
     if number in _KERNEL:
         return _KERNEL[number][1]
     return os.strerror(number)
+
+
+def errno_number(name: str) -> int | None:
+    """The number, positive, of a name such as ENOENT; None if there is none."""
+    for number, (known, _) in _KERNEL.items():
+        if known == name:
+            return number
+    number = getattr(errno, name, None) if name[:1] == "E" else None
+    return number if isinstance(number, int) else None
+
+
+def errno_names() -> list[str]:
+    """All names, for those who look for one that is like another."""
+    return [*errno.errorcode.values(), *_PREFERRED, *(name for name, _ in _KERNEL.values())]

@@ -27,6 +27,33 @@ class UsageError(FaultinError):
     status = 2
 
 
+class QueryError(UsageError):
+    """An expression that does not hold together.
+
+    text: the expression; at: index of the character in it; part: which of the command
+    line's expressions it is. `caret` has the two lines that show where.
+    """
+
+    def __init__(self, text: str, at: int, why: str, advice: str = "", part: str = "query") -> None:
+        self.text, self.at = text, at
+        shown = _around(text, at)
+        super().__init__(f"{part}: column {at + 1}", f"{why}, in `{shown}`", advice)
+
+    @property
+    def caret(self) -> str:
+        """The expression, and below it a caret under the character."""
+        return f"{self.text}\n{' ' * self.at}^"
+
+
+def _around(text: str, at: int, room: int = 60) -> str:
+    """As much of an expression around a character as one line can show."""
+    if len(text) <= room:
+        return text
+    start = max(0, min(at - room // 3, len(text) - room))
+    end = start + room
+    return f"{'...' * (start > 0)}{text[start:end]}{'...' * (end < len(text))}"
+
+
 class UnsupportedKernel(FaultinError):
     """The kernel lacks a feature; `advice` says what would serve."""
 

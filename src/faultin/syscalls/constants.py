@@ -93,6 +93,12 @@ def constant_set(name: str) -> ConstantSet:
     return _parse(text)
 
 
+def sets_with(constant: str) -> list[ConstantSet]:
+    """The sets that have a name, in the order of the file; few are parsed for it."""
+    found = [constant_set(name) for name, text in _texts().items() if f" {constant}=" in text]
+    return [candidate for candidate in found if constant in candidate.values]
+
+
 def set_names() -> frozenset[str]:
     """The names of all sets."""
     return frozenset(_texts())
