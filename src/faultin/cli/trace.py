@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="system calls: names, /regex/, %%file %%desc %%network ..., !not, comma separated")
     add("-s", metavar="BYTES", dest="max_bytes", type=_max_bytes, default=4096,
         help="most bytes captured of one buffer (default 4096; paths are always whole)")
-    add("--engine", default="auto", help="auto (default), tracepoint, fentry, deferred")
+    add("--engine", default="auto", help="auto (default), tracepoint, fentry, deferred, ptrace")
     add("--strategy", help="how a sleepable engine takes faults: copy (default), prefault, ring")
     add("--buffer", metavar="BYTES", type=_ring_bytes, default=32 << 20,
         help="size of the ring buffer, a power of two (default 32m)")
@@ -156,7 +156,11 @@ def _session(arguments: argparse.Namespace):
         engine, plans = prepared.result()
     sink = make_sink()  # last: a trace that cannot be leaves the file as it was
     show = arguments.format == "text" and not arguments.summary_only
-    return Session(engine, plans, options, sink, show, arguments.paths)
+    return Session(engine, plans, options, sink, show, arguments.paths, _tell)
+
+
+def _tell(notice: str) -> None:
+    print(f"faultin: {notice}", file=sys.stderr, flush=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
