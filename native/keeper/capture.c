@@ -136,16 +136,16 @@ enum next call_read(struct task *task, u32 reached)
 	struct task_state *state = task->state;
 	bool at_exit = state->phase == PHASE_WORK;
 	const struct plan *plan = plan_at(state->record.plan);
-	u32 known = state->record.missed & ~state->again;
+	u32 known = state->record.missed & ~state->again, more;
 
 	if (plan && reached && state->settled++ < ROUNDS_MAX) {
 		begin(task);
 		if (!(state->record.flags & RECORD_SPILLED))
 			state->used = state->mark;
 		run_all(state, at_exit ? plan->ops : plan->inputs, state->again, at_exit ? HOW_EXIT : HOW_ENTRY);
-		state->again = state->record.missed;
+		more = state->record.missed;
 		state->record.missed |= known;
-		if (state->again)
+		if (more)
 			return NEXT_READ;
 	}
 	state->record.flags |= RECORD_SETTLED;

@@ -234,8 +234,8 @@ long memory_string(void *dst, u32 room, u64 addr)
 	while (done < room) {
 		u64 at = addr + done;
 		struct slot *slot = slot_with(at, 1);
+		const u8 *from, *end;
 		u32 have;
-		u8 *end;
 
 		if (!slot)
 			slot = fetch(at);
@@ -244,10 +244,14 @@ long memory_string(void *dst, u32 room, u64 addr)
 		have = slot->addr + slot->size - at;
 		if (have > room - done)
 			have = room - done;
-		end = memccpy((u8 *)dst + done, slot->bytes + (at - slot->addr), 0, have);
+		from = slot->bytes + (at - slot->addr);
+		end = memchr(from, 0, have);
 		if (end)
-			return end - (u8 *)dst;
+			have = end + 1 - from;
+		memcpy((u8 *)dst + done, from, have);
 		done += have;
+		if (end)
+			return done;
 	}
 	((u8 *)dst)[room - 1] = 0;
 	return room;
