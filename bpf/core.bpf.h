@@ -17,7 +17,9 @@
 #ifndef FAULTIN_CORE_BPF_H
 #define FAULTIN_CORE_BPF_H
 
+#include "state.bpf.h"
 #include "probe.bpf.h"
+#include "work.bpf.h"
 #include "scan.bpf.h"
 #include "tasks.bpf.h"
 #include "exec.bpf.h"

@@ -5,6 +5,7 @@
 #define FAULTIN_EXEC_BPF_H
 
 #include "nofault.bpf.h"
+#include "state.bpf.h"
 
 /* The last moment at which what exec was given can be read: the kernel has just
  * read it, so it is resident, and the address space is still the old one. Loaded

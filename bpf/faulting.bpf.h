@@ -5,6 +5,7 @@
 #define FAULTIN_FAULTING_BPF_H
 
 #include "nofault.bpf.h"
+#include "state.bpf.h"
 
 #define FAULTS 1
 #define read_user faulting_read_user

@@ -4,7 +4,7 @@
 #ifndef FAULTIN_PIECE_BPF_H
 #define FAULTIN_PIECE_BPF_H
 
-#include "state.bpf.h"
+#include "task.bpf.h"
 
 #define PAGE 4096
 

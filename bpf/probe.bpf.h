@@ -4,7 +4,10 @@
 #define FAULTIN_PROBE_BPF_H
 
 #include "call.bpf.h"
-#include "work.bpf.h"
+
+/* Hands what is still missing to whoever may take faults. Returns 0 when it will be
+ * done. */
+static int schedule_work(struct task_state *state);
 
 static __always_inline int enter(struct task_state *state, struct pt_regs *regs, s64 nr)
 {

@@ -5,6 +5,7 @@
 #define FAULTIN_SCAN_BPF_H
 
 #include "call.bpf.h"
+#include "state.bpf.h"
 
 /* Begins to trace the threads of a process, or reports calls that have not
  * returned. The state of another task may change while it is copied: its seq

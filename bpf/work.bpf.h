@@ -5,6 +5,7 @@
 #define FAULTIN_WORK_BPF_H
 
 #include "nofault.bpf.h"
+#include "state.bpf.h"
 
 #define ROUNDS_MAX 512 /* of task work: each takes ABSENT_MAX faults */
 

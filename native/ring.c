@@ -43,11 +43,20 @@ void faultin_ring_close(struct ring *ring)
 	free(ring);
 }
 
-/* NULL with errno set, or a ring over the map `fd` of `size` bytes. `skip`: read on
- * behind records that are still being written, and come back to them. */
-struct ring *faultin_ring_open(int fd, uint64_t size, int skip)
+/* Plain memory in a map's place does not show its data twice, end to end, by itself. */
+static int map_again(const struct ring *ring, int fd, uint64_t size)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	return mmap((void *)(ring->data + size), size, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+		    2 * ring->page) == MAP_FAILED;
+}
+
+/* NULL with errno set, or a ring over the map `fd` of `size` bytes. `skip`: read on
+ * behind records that are still being written, and come back to them. `wake`: the
+ * eventfd that tells of records, where `fd` is no map but a memfd laid out like one, or
+ * -1. */
+struct ring *faultin_ring_open(int fd, uint64_t size, int skip, int wake)
+{
+	struct epoll_event event = { .events = wake < 0 ? EPOLLIN : EPOLLIN | EPOLLET };
 	struct ring *ring = calloc(1, sizeof(*ring));
 	int err;
 
@@ -60,7 +69,8 @@ struct ring *faultin_ring_open(int fd, uint64_t size, int skip)
 	ring->data = (const uint8_t *)ring->producer + ring->page;
 	ring->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (ring->consumer != MAP_FAILED && ring->producer != MAP_FAILED && ring->epoll >= 0 &&
-	    !epoll_ctl(ring->epoll, EPOLL_CTL_ADD, fd, &event)) {
+	    !(wake >= 0 && map_again(ring, fd, size)) &&
+	    !epoll_ctl(ring->epoll, EPOLL_CTL_ADD, wake < 0 ? fd : wake, &event)) {
 		ring->next = *ring->consumer;
 		ring->skip = skip ? SKIP_MAX : 0;
 		return ring;

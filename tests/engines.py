@@ -21,7 +21,12 @@ class Way:
 
     @property
     def sleepable(self) -> bool:
+        """Whether it takes faults at entry."""
         return self.engine != "deferred"
+
+    @property
+    def needs_root(self) -> bool:
+        return self.engine != "ptrace"
 
     @property
     def options(self) -> list[str]:
@@ -48,8 +53,8 @@ def ways() -> list[Way]:
     found = {finding["name"]: finding["usable"] for finding in doctor()["findings"]}
     return [
         Way(
-            engine["engine"], strategy, found["bpf_task_work"],
-            engine["engine"] == "fentry" and not found["sleepable fentry.multi"],
+            engine["engine"], strategy, found.get("bpf_task_work", False),
+            engine["engine"] == "fentry" and not found.get("sleepable fentry.multi", False),
         )
         for engine in doctor()["engines"] if engine["usable"]
         for strategy in engine["strategies"]

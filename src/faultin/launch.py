@@ -2,10 +2,12 @@
 """Launch: the command, started but held back until the probes are on.
 
 The child is forked early, while this process is small and has one thread, and
-waits on a pipe. It runs with this process's terminal, signals as it found them,
-and the rights of the user who called sudo.
+waits on a pipe for words: whom to let trace it, what filter to load, and to go. It runs
+with this process's terminal, signals as it found them, and the rights of the user who
+called sudo.
 """
 
+import ctypes
 import errno
 import os
 import pwd
@@ -16,6 +18,11 @@ from dataclasses import dataclass
 from faultin.errors import CommandError, UsageError
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as a shell has it
+# prctl(2), and what it means to Yama (Documentation/admin-guide/LSM/Yama.rst)
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_PTRACER = 22, 38, 0x59616D61
+_SECCOMP_MODE_FILTER = 2
+_ADMIT, _FILTER, _GO = b"P", b"F", b"!"  # words to the child, each with a number
+_ADMITTED = b"."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,32 @@ def _check(candidate: str, command: str) -> str:
     return candidate
 
 
+class _Filter(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+
+def _prctl(*numbers: int) -> int:
+    """0, or an errno."""
+    function = ctypes.CDLL(None, use_errno=True).prctl
+    function.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+    return ctypes.get_errno() if function(*numbers, *[0] * (5 - len(numbers))) < 0 else 0
+
+
+def load_filter(code: bytes) -> None:
+    """Has this process, and all that it becomes, filtered by a seccomp program. Without
+    CAP_SYS_ADMIN that takes no_new_privs."""
+    program = _Filter(len(code) // 8, code)
+    words = (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+    error = _prctl(*words)
+    if error == errno.EACCES:
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        error = _prctl(*words)
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
 class Command:
     """A command held back before its execve, by pid."""
 
@@ -92,23 +125,44 @@ class Command:
     def _run(self, gate: int, failure: int, who: Identity | None) -> None:
         """The child. It must not return."""
         try:
-            if who:
+            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            self._heed(gate, failure)
+            if who:  # behind the filter, which this may take the right to load
                 os.setgroups(who.groups)
                 os.setgid(who.gid)
                 os.setuid(who.uid)
-            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            if os.read(gate, 1) == b"":
-                os._exit(0)
             os.execve(self._path, self.argv, os.environ)
         except OSError as error:
             os.write(failure, str(error.errno).encode())
         finally:
             os._exit(NOT_EXECUTABLE)
 
-    def release(self) -> None:
-        """Lets the command run. CommandError when the kernel will not have it."""
-        os.write(self._gate, b"!")
+    def _heed(self, gate: int, failure: int) -> None:
+        """Does what the words say until one says to go."""
+        with os.fdopen(gate, "rb") as words:
+            while (word := words.read(1)) != _GO:
+                if not word:
+                    os._exit(0)
+                number = int(words.readline())
+                if word == _ADMIT:
+                    _prctl(_PR_SET_PTRACER, number)  # an error: there is no Yama to ask
+                    os.write(failure, _ADMITTED)
+                elif word == _FILTER:
+                    load_filter(words.read(number))
+
+    def admit(self, tracer: int) -> None:
+        """Has the command let process `tracer` trace it, if there is one."""
+        if tracer:
+            os.write(self._gate, _ADMIT + b"%d\n" % tracer)
+            os.read(self._failure, 1)
+
+    def release(self, code: bytes = b"") -> None:
+        """Lets the command run, under a seccomp program if there is one. CommandError when
+        the kernel will not have it."""
+        if code:
+            os.write(self._gate, _FILTER + b"%d\n" % len(code) + code)
+        os.write(self._gate, _GO)
         os.close(self._gate)
         reason = os.read(self._failure, 16)
         os.close(self._failure)

@@ -40,15 +40,17 @@ class Sink(Protocol):
 class Session:
     """One trace, from attached probes to the summary. It owns the engine and the ring.
 
-    show_blocked: give calls that block for long to the sink while they do.
+    show_blocked: give calls that block for long to the sink while they do; tell: is given
+    what the user should know.
     """
 
     def __init__(
         self, engine: Engine, plans: Plans, options: Options, sink: Sink,
         show_blocked: bool = False, paths: bool = False,
+        tell: Callable[[str], None] = lambda notice: None,
     ) -> None:  # fmt: skip
         self._engine, self._sink = engine, sink
-        self._show_blocked = show_blocked
+        self._show_blocked, self._tell = show_blocked, tell
         self._events = 0
         self._stop = ""
         offset = time.time_ns() - time.monotonic_ns()
@@ -61,7 +63,7 @@ class Session:
         self._paths = DescriptorPaths() if paths else None
         parts = engine.parts_fd
         self._ring = Ring(
-            Map(engine.ring_fd, options.ring_bytes),
+            Map(engine.ring_fd, options.ring_bytes, wake=engine.wake_fd),
             None if parts is None else Map(parts, options.parts_bytes, skip=True),
         )
         engine.attach()
@@ -73,9 +75,10 @@ class Session:
 
     def run_command(self, command: Command) -> Summary:
         """Traces the command and all its children until the last has ended."""
-        self._engine.arm(command.pid)
         try:
-            command.release()
+            command.admit(self._engine.tracer)
+            self._engine.arm(command.pid)
+            command.release(self._engine.filter)
         except CommandError:
             self._finish()
             raise
@@ -104,7 +107,12 @@ class Session:
             self._handle(chunk)
             return False
         self._sink.flush()
+        self._say_notices()
         return ended()
+
+    def _say_notices(self) -> None:
+        for notice in self._engine.notices():
+            self._tell(notice)
 
     def _handle(self, chunk: bytes) -> None:
         whole, decode = self._assembler.whole, self._decoder.event
@@ -122,6 +130,7 @@ class Session:
         try:
             for chunk in self._ring.finish():
                 self._handle(chunk)
+            self._say_notices()
             summary = Summary(
                 self._events, self._engine.lost(), self._engine.name, self._engine.strategy,
                 self._engine.fell_back(),

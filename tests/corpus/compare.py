@@ -11,17 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from faultin.syscalls.table import Direction, load
 
 HERE = Path(__file__).parent
 MARKER = 0x7FA0000  # getpriority(MARKER, N) comes right before case N; see expect.h
@@ -95,18 +91,19 @@ def compare(
     *,
     allow_overwritten: bool = False,
     at_entry: bool = False,
+    outputs: Container[str] = (),
 ) -> list[Mismatch]:
     """What differs between the expectation and the trace, in the order of the cases.
 
     With `allow_overwritten`, an argument that was cold and that the call itself wrote over may be `gone`: what
     the program passed is then in no memory any more, for whoever did not read it at entry. With `at_entry`, what
-    was read must have been read at entry, or if it is an output, at exit.
+    was read must have been read at entry, or if it is an output (`outputs` has CALL.NAME), at exit.
     """
     found = Trace(events)
     return [
         Mismatch(case["case"], case["class"], case["marker"], case["syscall"], *difference)
         for case in expected
-        for difference in _case_differences(case, found, allow_overwritten, at_entry)
+        for difference in _case_differences(case, found, allow_overwritten, outputs if at_entry else None)
     ]
 
 
@@ -179,7 +176,7 @@ def _as_int(value: Any) -> int | None:
 
 
 def _case_differences(
-    case: Expected, trace: Trace, allow_overwritten: bool, at_entry: bool
+    case: Expected, trace: Trace, allow_overwritten: bool, outputs: Container[str] | None
 ) -> Iterator[Difference]:
     event = trace.event_of(case)
     if isinstance(event, str):
@@ -200,23 +197,11 @@ def _case_differences(
         if word == "null" and actual is None and event["args"].get(name) is None:
             continue  # a NULL that this variant of the call does not take as a pointer
         words = _words(word)
-        if at_entry and "read" in word.split("|"):
-            words = words - READ | _ways_at_entry(case["syscall"], name)
+        if outputs is not None and "read" in word.split("|"):
+            is_output = name in case["out"] or f"{case['syscall']}.{name}" in outputs
+            words = words - READ | ({"entry", "exit"} if is_output else {"entry"})
         if name not in gone and actual not in words:
             yield f"capture.{name}", "|".join(sorted(words)), actual
-
-
-@cache
-def _ways_at_entry(syscall: str, name: str) -> frozenset[str]:
-    """How an argument is captured by an engine that takes the fault: at entry what the call reads, at exit what
-    it writes. Where another argument decides which of the two it is (ioctl, fcntl, prctl), either will do."""
-    row = load(platform.machine()).by_name(syscall)
-    rows = [row.arguments, *(variant.arguments for variant in row.variants)]
-    kinds = {(a.direction, a.kind) for arguments in rows for a in arguments if a.name == name and a.is_pointer}
-    read = any(direction is not Direction.OUT for direction, _ in kinds)
-    written = any(direction is not Direction.IN for direction, _ in kinds)
-    either = any(argument.name == name and argument.kind == "ioctl" for argument in row.arguments)
-    return frozenset({"entry"} if read or either else ()) | frozenset({"exit"} if written or either else ())
 
 
 def _overwritten(case: Expected, event: Event) -> frozenset[str]:

@@ -6,15 +6,31 @@ have what a call wrote over before it could be read again (compare.OVERWRITTEN):
 must say `gone`. Without task work the consumer reads what is left, as it is by then.
 """
 
+import platform
+import shutil
 from dataclasses import asdict
 
 import pytest
 from compare import Trace, build, compare, format_summary, load_expected, summarise
 from engines import Way, every_way, keep, ways
 from running import faultin
+from unprivileged import faultin_as_nobody, open_folder
+
+from faultin.syscalls.table import Direction, load
 
 pytestmark = pytest.mark.kernel
 
+def outputs() -> set[str]:
+    """CALL.NAME of every argument that some variant of a call writes."""
+    return {
+        f"{call.name}.{argument.name}"
+        for call in load(platform.machine())
+        for arguments in (call.arguments, *(variant.arguments for variant in call.variants))
+        for argument in arguments if argument.direction is Direction.OUT or argument.kind == "ioctl"
+    }  # fmt: skip
+
+
+OUTPUTS = outputs()
 NAMES = 25  # system calls of one trace, where an engine attaches to each
 MARKER = "getpriority"
 
@@ -61,7 +77,8 @@ def is_left_to_chance(mismatch, event):
 def wrong_ones(way: Way, expected, events, cold):
     """(what is wrong, what is merely not as it was)."""
     mismatches = compare(
-        expected, events, at_entry=way.sleepable, allow_overwritten=cold and not way.sleepable
+        expected, events, at_entry=way.sleepable, outputs=OUTPUTS,
+        allow_overwritten=cold and not way.sleepable,
     )
     if way.sleepable or way.task_work:
         return mismatches, mismatches
@@ -93,6 +110,24 @@ def test_complete(way, mode, corpus, tmp_path, capsys):
         print(f"\n{way} {mode}: {captured}/{total}")
     assert not wrong, "\n".join(map(str, wrong))
     assert captured > 0.85 * total
+
+
+@pytest.mark.parametrize("mode", ["cold", "warm"])
+def test_complete_as_nobody(mode, corpus, capsys):
+    """Without any capability: engine ptrace, and nothing less than as root."""
+    with open_folder() as folder:
+        program, expected = folder / "corpus", folder / "expected"
+        shutil.copy(corpus, program)
+        run = faultin_as_nobody(
+            "--", program, "--mode", mode, "--dir", folder, expected, timeout=600
+        )
+        assert run.status == 0 and run.summary["engine"] == "ptrace", run.stderr
+        assert run.summary["lost"] == {}
+        cases = load_expected(expected)
+    wrong = compare(cases, run.events, at_entry=True, outputs=OUTPUTS)
+    with capsys.disabled():
+        print(f"\nnobody {mode}: {format_summary(summarise(cases, wrong)).splitlines()[-1]}")
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 def test_complete_without_task_work(corpus, tmp_path, capsys):

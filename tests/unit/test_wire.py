@@ -10,7 +10,7 @@ import pytest
 from faultin.codegen import plan
 from faultin.codegen.plan import OpFlag, OpKind, PlanFlag
 from faultin.drain import wire
-from faultin.engines.attached import _Shared
+from faultin.engines.shared import Shared
 
 HEADER = Path(__file__).parents[2] / "bpf" / "wire.h"
 
@@ -51,9 +51,9 @@ def test_sizes(tmp_path):
         "OPS_MAX": wire.OPS_MAX,
         "PLAN_NONE": wire.PLAN_NONE,
         "NUMBERS": plan.NUMBERS,
-        "offsetof(struct shared, live)": _Shared.live.offset,
-        "offsetof(struct shared, scan_type)": _Shared.scan_type.offset,
-        "offsetof(struct shared, fell_back_gone)": _Shared.fell_back_gone.offset,
+        "offsetof(struct shared, live)": Shared.live.offset,
+        "offsetof(struct shared, scan_type)": Shared.scan_type.offset,
+        "offsetof(struct shared, fell_back_gone)": Shared.fell_back_gone.offset,
         "offsetof(struct record, ret)": 32,
         "offsetof(struct record, args)": 40,
         "offsetof(struct record, seq)": 104,

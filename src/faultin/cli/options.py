@@ -82,7 +82,7 @@ def add_tracing(parser: argparse.ArgumentParser) -> None:
         help="system calls: names, /regex/, %%file %%desc %%network ..., !not, comma separated")
     add("-s", metavar="BYTES", dest="max_bytes", type=max_bytes, default=4096,
         help="most bytes captured of one buffer (default 4096; paths are always whole)")
-    add("--engine", default="auto", help="auto (default), tracepoint, fentry, deferred")
+    add("--engine", default="auto", help="auto (default), tracepoint, fentry, deferred, ptrace")
     add("--strategy", help="how a sleepable engine takes faults: copy (default), prefault, ring")
     add("--buffer", metavar="BYTES", type=ring_bytes, default=32 << 20,
         help="size of the ring buffer, a power of two (default 32m)")  # fmt: skip

@@ -101,7 +101,11 @@ def _session(arguments: argparse.Namespace):
         engine, plans = prepared.result()
     sink = make_sink()  # last: a trace that cannot be leaves the file as it was
     show = arguments.format == "text" and not arguments.summary_only
-    return Session(engine, plans, options, sink, show, arguments.paths)
+    return Session(engine, plans, options, sink, show, arguments.paths, _tell)
+
+
+def _tell(notice: str) -> None:
+    print(f"faultin: {notice}", file=sys.stderr, flush=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

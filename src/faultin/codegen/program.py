@@ -47,10 +47,10 @@ def _constant(name: str, data: bytes) -> str:
     return f'@faultin_{name} = constant [{len(data)} x i8] c"{text}", align 8\n'
 
 
-def program_ir(plans: Plans, options: Options) -> str:
-    """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
+def config_image(plans: Plans, options: Options) -> bytes:
+    """struct config of bpf/wire.h."""
     counts = plans.counts
-    config = pack(
+    return pack(
         "<13I",
         options.max_bytes,
         counts["plans"],
@@ -66,6 +66,10 @@ def program_ir(plans: Plans, options: Options) -> str:
         options.faults,
         options.twins,
     )
+
+
+def program_ir(plans: Plans, options: Options) -> str:
+    """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
     constants = "".join(_constant(name, data) for name, data in plans.images.items())
     keep = "define i32 @faultin_keep(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
-    return constants + _constant("config", config) + keep
+    return constants + _constant("config", config_image(plans, options)) + keep

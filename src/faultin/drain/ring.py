@@ -31,7 +31,7 @@ def native() -> ctypes.CDLL:
             "faultin's native library cannot be loaded", str(error), "install faultin again with pip"
         ) from None
     lib.faultin_ring_open.restype = ctypes.c_void_p
-    lib.faultin_ring_open.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_int]
+    lib.faultin_ring_open.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_int, ctypes.c_int]
     lib.faultin_ring_drain.restype = ctypes.c_int64
     lib.faultin_ring_drain.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int,
@@ -43,11 +43,12 @@ def native() -> ctypes.CDLL:
 
 class Map:
     """A ring buffer map of `size` bytes, as it is read; `skip` reads on behind records
-    that wait for a page, and comes back to them."""
+    that wait for a page, and comes back to them. `wake`: the eventfd of one that is no
+    map but a memfd laid out alike (native/keeper/shared.h)."""
 
-    def __init__(self, fd: int, size: int, skip: bool = False) -> None:
+    def __init__(self, fd: int, size: int, skip: bool = False, wake: int = -1) -> None:
         self._native = native()
-        self._ring = self._native.faultin_ring_open(fd, size, skip)
+        self._ring = self._native.faultin_ring_open(fd, size, skip, wake)
         if not self._ring:
             raise FaultinError("the ring buffer cannot be mapped", os.strerror(ctypes.get_errno()))
         self._room = (ctypes.c_char * _ROOM)()

@@ -5,7 +5,6 @@ In: a loaded object and the programs to attach. Out: an Engine. Following tasks,
 telling of calls that block and counting what is lost is the same for all of them.
 """
 
-import ctypes
 import time
 from dataclasses import replace
 from typing import Callable
@@ -14,6 +13,7 @@ from faultin.codegen.link import build
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options, program_ir
 from faultin.drain.wire import Phase, RecordType
+from faultin.engines.shared import Shared
 from faultin.kernel.bpf import missed_runs
 from faultin.kernel.features import probe
 from faultin.kernel.libbpf import Closable, Object, run_iterator
@@ -26,25 +26,6 @@ _PROGRAMS = (
     "sys_exit_twin", "sys_enter", "sys_enter_twin",
 )  # fmt: skip
 _RECOUNT = 1.0  # seconds between looks at which tasks are alive
-
-
-class _Shared(ctypes.Structure):
-    """struct shared of bpf/wire.h."""
-
-    _fields_ = [
-        ("lost_ring", ctypes.c_uint64),
-        ("lost_tasks", ctypes.c_uint64),
-        ("lost_returns", ctypes.c_uint64),
-        ("live", ctypes.c_int64),
-        ("scan_before", ctypes.c_uint64),
-        ("scan_pid", ctypes.c_uint32),
-        ("scan_phase", ctypes.c_uint32),
-        ("scan_type", ctypes.c_uint32),
-        ("counted", ctypes.c_uint32),
-        ("fell_back_late", ctypes.c_uint64),
-        ("fell_back_full", ctypes.c_uint64),
-        ("fell_back_gone", ctypes.c_uint64),
-    ]
 
 
 def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -> Object:
@@ -70,6 +51,8 @@ def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -
 class Attached:
     """The probes of one trace. `faulting` attaches those that may sleep."""
 
+    tracer, filter, wake_fd = 0, b"", -1  # the kernel traces, and asks nobody
+
     def __init__(
         self, name: str, options: Options, loaded: Object,
         faulting: Callable[[], list[Closable]] = list,
@@ -79,7 +62,7 @@ class Attached:
         self._object, self._faulting = loaded, faulting
         self._programs = loaded.program_fds()
         self._recount = 0.0
-        self._shared = _Shared.from_buffer(loaded.globals())
+        self._shared = Shared.from_buffer(loaded.globals())
         self._links: list[Closable] = []
         self._scan = loaded.attach("scan")
 
@@ -155,6 +138,9 @@ class Attached:
             "page_gone": self._shared.fell_back_gone,
         }
         return {cause: count for cause, count in counts.items() if count}
+
+    def notices(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         self.detach()

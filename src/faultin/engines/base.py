@@ -24,6 +24,9 @@ class Engine(Protocol):
     name: str
     strategy: str
     reads_remotely: bool  # what its probes find absent is left to decode/remote.py
+    tracer: int  # a process that the command has to let trace it, or 0
+    filter: bytes  # a seccomp program that the command has to load, or none
+    wake_fd: int  # the eventfd that tells of records, where ring_fd does not: or -1
 
     @property
     def ring_fd(self) -> int:
@@ -59,6 +62,9 @@ class Engine(Protocol):
 
     def fell_back(self) -> dict[str, int]:
         """How many reads used strategy `copy` instead of their own, by cause."""
+
+    def notices(self) -> list[str]:
+        """What the user should know of this trace, each once."""
 
     def close(self) -> None:
         """Everything of it leaves the kernel."""

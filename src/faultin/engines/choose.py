@@ -10,13 +10,13 @@ from types import ModuleType
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import STRATEGIES, Options
-from faultin.engines import deferred, fentry, tracepoint
+from faultin.engines import deferred, fentry, ptrace, tracepoint
 from faultin.engines.base import Engine, Rung
 from faultin.errors import FaultinError, UnsupportedKernel, UsageError
 from faultin.kernel import libbpf
 from faultin.kernel.rights import rights
 
-_ENGINES: tuple[ModuleType, ...] = (tracepoint, fentry, deferred)  # the best first
+_ENGINES: tuple[ModuleType, ...] = (tracepoint, fentry, deferred, ptrace)  # the best first
 ENGINES = tuple(engine.NAME for engine in _ENGINES)
 
 
@@ -24,11 +24,13 @@ def _no_rights() -> FaultinError:
     return FaultinError(
         "no permission to load BPF programs",
         "this needs CAP_BPF and CAP_PERFMON",
-        "run faultin as root, for example through sudo",
+        "run faultin as root, for example through sudo, or take --engine ptrace",
     )
 
 
 def _rung(engine: ModuleType) -> Rung:
+    if engine is ptrace:
+        return engine.rung()
     if not rights().may_load:
         reason = "needs CAP_BPF and CAP_PERFMON: run as root"
         return Rung(engine.NAME, engine.STRATEGIES, False, reason)
@@ -54,9 +56,6 @@ def choose(
         raise UsageError(
             f"there is no strategy {strategy!r}", "", f"there are {', '.join(STRATEGIES)}"
         )
-    if not rights().may_load:
-        raise _no_rights()
-    libbpf.library()
     engine = _asked_for(wanted) if wanted != "auto" else _best(strategy, plans)
     if strategy not in (None, *engine.STRATEGIES):
         known = ", ".join(engine.STRATEGIES)
@@ -66,6 +65,10 @@ def choose(
 
 def _asked_for(wanted: str) -> ModuleType:
     engine = _ENGINES[ENGINES.index(wanted)]
+    if engine is not ptrace:
+        if not rights().may_load:
+            raise _no_rights()
+        libbpf.library()
     found = engine.rung()
     if not found.usable:
         raise UnsupportedKernel(f"engine {wanted} does not work here", found.reason)
@@ -74,8 +77,10 @@ def _asked_for(wanted: str) -> ModuleType:
 
 def _best(strategy: str | None, plans: Plans) -> ModuleType:
     """The first of the ladder that serves this trace."""
-    for engine in _ENGINES[:-1]:
-        if strategy in (None, *engine.STRATEGIES) and engine.rung().usable:
+    for engine in _ENGINES:
+        if strategy in (None, *engine.STRATEGIES) and _rung(engine).usable:
             if engine is not fentry or fentry.fits(plans):
                 return engine
-    return _ENGINES[-1]
+    if strategy and any(rung.usable for rung in ladder()):
+        raise UsageError(f"no engine that works here has strategy {strategy!r}", "", "see faultin doctor")
+    raise UnsupportedKernel("no engine works here", ladder()[-1].reason, "see faultin doctor")

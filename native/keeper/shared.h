@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What faultin and its keeper share: a memfd, laid out as the map of a BPF ring buffer is
+ * seen (a page with the consumer's position, one with the producer's, then the data), and
+ * behind it a page of counters. src/faultin/engines/keeper.py mirrors it.
+ */
+#ifndef FAULTIN_SHARED_H
+#define FAULTIN_SHARED_H
+
+#include "../../bpf/wire.h"
+
+#define SHARED_PAGE 4096
+
+enum notice {
+	NOTICE_PRIVILEGE = 1, /* a setuid program runs without its privilege: `path` */
+	NOTICE_PTRACE = 2,    /* a traced program uses ptrace itself */
+};
+
+struct keeper_page {
+	struct shared shared;
+	u32 notices;
+	u32 pid; /* of the first traced program that uses ptrace */
+	char path[256];
+};
+
+/* What the trace fixes: struct config, plans, operations, variants, end to end. */
+struct image {
+	u32 config, plans, ops, variants; /* bytes of each */
+};
+
+enum order_kind {
+	/* Trace this process from its next execve on. value: whether it has a seccomp filter
+	 * that stops its traced calls; without one, every call stops. */
+	ORDER_COMMAND = 1,
+	ORDER_FOLLOW = 2,  /* trace a running process */
+	ORDER_BLOCKED = 3, /* report calls that began before `value` */
+	ORDER_QUIET = 4,   /* no records from here on: let the tasks go */
+	ORDER_UNFINISHED = 5, /* report calls that have not returned */
+};
+
+struct order {
+	u32 kind;
+	u32 pid;
+	u64 value;
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands in for the kernel where the capture code of bpf/ is compiled natively: its
+ * helpers, its structures, and the constants of the trace. For capture.c only. */
+#ifndef FAULTIN_SHIM_H
+#define FAULTIN_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include "memory.h"
+#include "output.h"
+#include "tasks.h"
+
+#undef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#define __noinline __attribute__((noinline))
+#define bounded(var) asm volatile("" : "+r"(var))
+
+enum { EFAULT = 14 };
+
+#define task_struct task
+#define pt_regs entered
+
+#define faultin_config (*the_trace.config)
+#define faultin_plans the_trace.plans
+#define faultin_ops the_trace.ops
+#define faultin_variants the_trace.variants
+#define shared (the_output.page->shared)
+
+/* Queries are for faultin to judge, by the record. */
+static __always_inline int faultin_keep(struct task_state *state)
+{
+	return 1;
+}
+
+/* The task whose stop is being looked at. */
+extern _Thread_local struct task *current_task;
+
+static __always_inline u32 masked(u32 value, const u32 limit)
+{
+	return value;
+}
+
+static __always_inline struct task *bpf_get_current_task_btf(void)
+{
+	return current_task;
+}
+
+static __always_inline u64 bpf_ktime_get_ns(void)
+{
+	return now();
+}
+
+static __always_inline long bpf_probe_read_user(void *dst, u32 size, const void *src)
+{
+	return memory_read(dst, size, (u64)src);
+}
+
+static __always_inline long bpf_probe_read_user_str(void *dst, u32 size, const void *src)
+{
+	return memory_string(dst, size, (u64)src);
+}
+
+/* The callbacks take pointers of their own types. */
+static __always_inline long loop(u32 times, long (*callback)(u64, void *), void *context)
+{
+	u32 i;
+
+	for (i = 0; i < times; i++)
+		if (callback(i, context))
+			break;
+	return i;
+}
+#define bpf_loop(times, callback, context, flags) \
+	loop(times, (long (*)(u64, void *))(void *)(callback), context)
+
+#define X32_SYSCALL_BIT 0x40000000
+
+static __always_inline bool is_32bit(struct task *task)
+{
+	return task->narrow;
+}
+
+static __always_inline bool is_x32(s64 nr)
+{
+	return nr >= X32_SYSCALL_BIT;
+}
+
+static __always_inline void syscall_args(u64 *args, struct task *task, struct entered *entered)
+{
+	memcpy(args, entered->args, sizeof(entered->args));
+}
+
+static __always_inline s64 syscall_number(struct entered *entered)
+{
+	return entered->nr;
+}
+
+/* Who is killed is not seen at an exit stop any more. */
+static __always_inline bool is_killed(struct task *task)
+{
+	return false;
+}
+
+#endif

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeper: the native process that traces, or supervises, in faultin's place.
+
+In: plans and options. Out: shared memory that it fills with records, and a socket for
+orders. It outlives faultin, whatever ends that, for as long as there is a task that
+needs it (native/keeper/main.c); what is shared is laid out in native/keeper/shared.h.
+"""
+
+import ctypes
+import errno
+import mmap
+import os
+import socket
+import subprocess
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from struct import Struct
+
+from faultin.codegen.plan import Plans
+from faultin.codegen.program import Options, config_image
+from faultin.engines.shared import Shared
+from faultin.errors import FaultinError
+
+_PROGRAM = Path(__file__).parents[1] / "_built" / "keeper"
+_NAME = "tracing-keeper"  # not faultin's: see native/keeper/main.c
+_PAGE = 4096
+_ORDER = Struct("=IIQ")
+_IMAGE = Struct("=4I")
+_PATIENCE = 10.0  # seconds for an answer: the keeper never waits for anybody
+
+
+class Order(IntEnum):
+    COMMAND = 1
+    FOLLOW = 2
+    BLOCKED = 3
+    QUIET = 4
+    UNFINISHED = 5
+
+
+class Page(ctypes.Structure):
+    """struct keeper_page."""
+
+    _fields_ = [
+        ("shared", Shared),
+        ("notices", ctypes.c_uint32),
+        ("pid", ctypes.c_uint32),
+        ("path", ctypes.c_char * 256),
+    ]
+
+
+def program() -> str:
+    """The keeper's file. FaultinError if it is not there."""
+    if not os.access(_PROGRAM, os.X_OK):
+        raise FaultinError(
+            "faultin's native tracer is not in this installation, or is not executable",
+            str(_PROGRAM), "install faultin again, with pip, for this architecture",
+        )  # fmt: skip
+    return str(_PROGRAM)
+
+
+@cache
+def missing() -> str:
+    """Why tasks cannot be traced here; empty if they can."""
+    try:
+        ran = subprocess.run([program(), "probe"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"its native tracer cannot run ({error})"
+    if not ran.returncode:
+        return ""
+    return ran.stdout.strip() or f"its native tracer ended with {ran.returncode}"
+
+
+def memfd(name: str, data: bytes = b"", size: int = 0) -> int:
+    """Anonymous memory with these bytes in it, or of this size."""
+    fd = os.memfd_create(name, os.MFD_CLOEXEC)
+    os.ftruncate(fd, max(len(data), size))
+    if data:
+        os.pwrite(fd, data, 0)
+    return fd
+
+
+def trace_image(plans: Plans, options: Options) -> bytes:
+    """struct image, and the constants behind it."""
+    parts = [config_image(plans, options), *(plans.images[name] for name in ("plans", "ops", "variants"))]
+    parts = [part + bytes(-len(part) % 8) for part in parts]
+    return b"".join([_IMAGE.pack(*map(len, parts)), *parts])
+
+
+def start(words: list[str], fds: list[int]) -> subprocess.Popen:
+    """The keeper, in a process group of its own: what a terminal sends is not for it. It
+    stays in our session, so that the scheduler sees it beside the tasks it serves."""
+    return subprocess.Popen(
+        [_NAME, *words], executable=program(), pass_fds=fds, process_group=0
+    )  # fmt: skip
+
+
+class Keeper:
+    """A running keeper: `ring_fd`, `wake_fd` for its records, orders, counters."""
+
+    def __init__(self, plans: Plans, options: Options) -> None:
+        size = options.ring_bytes
+        self.ring_fd = memfd("faultin-ring", size=3 * _PAGE + size)
+        self.wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._memory = mmap.mmap(self.ring_fd, _PAGE, offset=2 * _PAGE + size)
+        self.page = Page.from_buffer(self._memory)
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_PATIENCE)
+        image = memfd("faultin-plans", trace_image(plans, options))
+        fds = [self.ring_fd, self.wake_fd, image, theirs.fileno()]
+        ring, wake, constants, control = map(str, fds)
+        try:
+            self._process = start(["trace", ring, str(size), wake, constants, control], fds)
+        finally:
+            theirs.close()
+            os.close(image)
+        self.pid = self._process.pid
+
+    def order(self, kind: Order, pid: int = 0, value: int = 0) -> int:
+        """Has it carried out: 0, or an errno. FaultinError if the keeper has gone."""
+        try:
+            self._control.send(_ORDER.pack(kind, pid, value))
+            answer = self._control.recv(4)
+        except OSError as error:
+            raise FaultinError("the native tracer does not answer", error.strerror or str(error)) from None
+        if not answer:
+            raise FaultinError("the native tracer has ended", "something has killed it")
+        return int.from_bytes(answer, "little")
+
+    def close(self) -> None:
+        """It lets the tasks go, and ends once none of them needs it."""
+        self._control.close()
+        for fd in (self.ring_fd, self.wake_fd):
+            os.close(fd)
+        self._process.poll()
+
+
+def reason(number: int) -> str:
+    """What an errno of an order means."""
+    return os.strerror(number) if number != errno.ESRCH else "there is no such process"
