@@ -58,7 +58,8 @@ def found(call, *path):
         ("sendmsg", ["addr", "ip"], "IP", Address(0, Role.NAME)),
         ("sendmsg", ["msg", "msg_name", "ip"], "IP", Address(0, Role.NAME)),
         ("connect", ["addr", "ip"], "IP", Address(0, Role.DATA)),
-        ("connect", ["uservaddr", "port"], "S64", MemoryInt(0, Role.DATA, 2, 2, False, True, (2, 10))),
+        ("connect", ["uservaddr", "port"], "S64",
+         MemoryInt(0, Role.DATA, 2, 2, False, True, (2, 10))),
         ("connect", ["addr", "family"], "S64", MemoryInt(0, Role.DATA, 0, 2, False)),
         ("connect", ["addr", "path"], "BYTES", Text(0, Role.DATA, 2, 108, (1,))),
         ("nanosleep", ["rqtp", "tv_nsec"], "S64", MemoryInt(0, Role.DATA, 8, 8, True)),
@@ -168,7 +169,8 @@ def test_calls_that_no_table_has_have_the_common_fields_only():
 
 
 def test_late_slots_are_results_and_outputs():
-    query = some("read,write", 'ret < 0 or buf == "x" or fd == 1 or errno == 2 or latency > 1 or pid == 1')
+    where = 'ret < 0 or buf == "x" or fd == 1 or errno == 2 or latency > 1 or pid == 1'
+    query = some("read,write", where)
     for call, late in (("read", {0, 1, 3, 4}), ("write", {0, 3, 4})):
         made = PLANS.plans[nr(call)]
         assert late_slots(query.sources[nr(call)], made) == late

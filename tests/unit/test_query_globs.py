@@ -5,7 +5,6 @@ from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from query_strategies import patterns, text
 
 from faultin.query.globs import STAR, matcher, tokens

@@ -39,7 +39,7 @@ def values(call, names, arguments, *pieces, ret=0, flags=0, missed=0, kind=Recor
     registers = (*arguments, *[0] * (6 - len(arguments)))
     body = b"".join(make(first) for make in pieces)
     record = Record(
-        kind, flags, number, nr("read"), 7, 8, 100, 5, ret, registers, b"make\0sh", 1, missed, 0, body
+        kind, flags, number, 0, 7, 8, 100, 5, ret, registers, b"make\0sh", 1, missed, 0, body
     )
     row = Rows(query, PLANS, offset=1000).row(record, **more)
     found = []
@@ -53,7 +53,8 @@ def values(call, names, arguments, *pieces, ret=0, flags=0, missed=0, kind=Recor
 
 def test_registers_have_width_and_sign():
     names = "dfd,flags,args.mode"
-    assert values("openat", names, [0xFFFFFF9C, 0, 0xFFFFFFFFFFFF, 0o644]) == [-100, 0xFFFFFFFF, 0o644]
+    passed = [0xFFFFFF9C, 0, 0xFFFFFFFFFFFF, 0o644]
+    assert values("openat", names, passed) == [-100, 0xFFFFFFFF, 0o644]
     assert values("lseek", "args.offset", [0, 2**64 - 1]) == -1
     assert values("read", "args.count", [0, 0, 2**64 - 1]) == 2**64 - 1
     assert values("sendto", "args.len", [0, 0, 2**64 - 1]) == -1  # signed in fadvise64
@@ -86,7 +87,8 @@ def test_a_string_is_the_first_that_was_read():
     assert values("openat", "path", [0, 0]) is MISSING
     assert values("openat", "path", [0, AT], piece(b"\0")) == b""
     assert values("openat", "path", [0, AT], piece(b"x" * 4095 + b"\0")) == b"x" * 4095
-    assert values("rename", "path,path2", [AT, 9], piece(b"a\0"), piece(b"b\0", op=1)) == [b"a", b"b"]
+    both = [piece(b"a\0"), piece(b"b\0", op=1)]
+    assert values("rename", "path,path2", [AT, 9], *both) == [b"a", b"b"]
 
 
 def test_pieces_that_were_read_from_elsewhere_count_too():
@@ -227,14 +229,14 @@ def test_vectors():
 
 def test_messages():
     header = pack("<QIxxxxQQQQI4x", AT, 16, AT, 1, 0, 0, 0x40)
-    pieces = [piece(header, role=Role.HEADER), piece(SOCKADDR_IN, role=Role.NAME), vector(6, 0, b"abcdef")]
+    pieces = [piece(header, role=Role.HEADER), piece(SOCKADDR_IN, role=Role.NAME), vector(6, 0)]
     names = "msg.msg_flags,addr.ip,addr.port,iov.len,iov.count"
     assert values("sendmsg", names, [3, AT], *pieces) == [0x40, b"\x7f\0\0\1", 443, 6, 1]
     assert values("sendmsg", names, [3, AT], pieces[0]) == [0x40, MISSING, MISSING, 0, 0]
     absent = piece(role=Role.HEADER, how=How.MISSED)
     assert values("sendmsg", names, [3, AT], absent, missed=1) == [MISSING] * 5
-    many = [piece(header, role=Role.HEADER), vector(6, 0), piece(header, AT + 64, role=Role.HEADER, outer=1),
-            vector(7, 0, outer=1), vector(8, 1, outer=1)]  # fmt: skip
+    second = piece(header, AT + 64, role=Role.HEADER, outer=1)
+    many = [pieces[0], vector(6, 0), second, vector(7, 0, outer=1), vector(8, 1, outer=1)]
     assert values("sendmmsg", "iov.len,iov.count", [3, AT, 2], *many) == [21, 3]
     half = [*many[:2], piece(b"", AT + 64, role=Role.HEADER, outer=1, how=How.MISSED)]
     assert values("sendmmsg", "iov.len", [3, AT, 2], *half, missed=1) is MISSING

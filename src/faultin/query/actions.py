@@ -152,11 +152,13 @@ def _parts(text: Text, node: ast.Call, rest: list[ast.expr]) -> tuple[int | floa
     """The parts of quantiles."""
     if not rest:
         raise _misuse(text, node, _SPECS["quantiles"])
+    found: list[float] = []
     for each in rest:
         value = each.value if isinstance(each, ast.Constant) else None
         if not isinstance(value, float) or not 0 < value < 1:
             raise text.error(each, "expected a part between 0 and 1", "as 0.5 for the median")
-    return tuple([each.value for each in rest if isinstance(each, ast.Constant)])
+        found.append(value)
+    return tuple(found)
 
 
 _INTEGER = (INT, Type.BOOL)

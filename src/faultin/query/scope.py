@@ -117,8 +117,8 @@ class Scope:
     def traced_names(self) -> set[str]:
         """All that a query of this trace can name."""
         found = set(COMMON)
-        for plan in self.plans.plans.values():
-            found |= names(replace(plan.syscall, arguments=plan.arguments))
+        for each in self.plans.plans.values():
+            found |= names(replace(each.syscall, arguments=each.arguments))
         return found
 
     def elsewhere(self, path: Path) -> list[str]:
