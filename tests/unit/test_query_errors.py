@@ -2,6 +2,8 @@
 """What is wrong with a query is said in one line, with the place and what to do."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from faultin.codegen.plan import plan
 from faultin.errors import QueryError, UsageError
@@ -281,3 +283,37 @@ def test_other_names():
     assert names.constant("EWOULDBLOCK", []) == 11 and names.constant("ERESTARTSYS", []) == 512
     assert names.constant("NULL", []) == 0 and names.constant("AT_FDCWD", []) == -100
     assert names.constant("EXIT", []) is None and names.constant("E", ["errno"]) is None
+
+
+PIECES = [
+    "path", "fd", "ret", "argv", "addr", ".ip", ".startswith", "(", ")", "[", "]", ",", ":",
+    "'x'", '"10.0.0.0/8"', "1", "0x7f", " and ", " or ", " not ", " in ", "==", "<", "-", "~",
+    "//", "<<", "%", "missing(", "len(", "glob(", "O_CREAT", "=", "\n", "é", "b'\\xff'",
+    "lambda:", "*", "{", "}", "f''",
+]  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text(max_size=20))
+def test_no_text_does_anything_but_parse_or_say_what_is_wrong(text):
+    plans = plan(TABLE, TABLE.resolve("openat,execve,connect"))
+    for kind in ("where", "actions", "keys", "captures"):
+        try:
+            parse(plans, TABLE, **{kind: text})
+        except QueryError as error:
+            assert 0 <= error.at <= len(error.text) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "start, step, count",
+    [("fd", ".a", 30000), ("fd", "[0]", 20000), ("", "-", 60000), ("", "not ", 16000),
+     ("", "(", 60000), ("fd", "+1", 30000), ("fd", "<1", 30000), ("fd", " and fd", 9000),
+     ("f", "()", 30000),
+     ("", "[", 60000), ("'", "x", 65000), ("", "f'{", 20000), ("", "lambda:", 9000),
+     ("", "1if 1 else ", 5000), ("0x", "f", 65000), ("", "9", 65000), ("fd", "**1", 20000)],
+)  # fmt: skip
+def test_a_huge_text_is_an_error(start, step, count):
+    """And not the end of the process: Python's own parser has limits, and says so."""
+    error_of(start + step * count)
+    error_of("fd == 1 or " + start + step * (count - 10))
+    assert len(str(error_of(start + step * count))) < 400
