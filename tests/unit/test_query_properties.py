@@ -24,7 +24,7 @@ from faultin.query.tree import (
 )  # fmt: skip
 from faultin.query.types import MISSING, Type
 
-MORE = settings(max_examples=500, deadline=None)
+MORE = settings(max_examples=300, deadline=None)
 NAMES = {field.name: field.slot for field in FIELDS}
 
 

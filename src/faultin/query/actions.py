@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from faultin.errors import QueryError
 from faultin.query import fields
 from faultin.query.conditions import Conditions
-from faultin.query.operands import INT, Operand, Operands, path_of, types_of
+from faultin.query.operands import INT, Operand, Operands, called, path_of, types_of
 from faultin.query.scope import Leaf, Scope
 from faultin.query.syntax import Text, read
 from faultin.query.tree import Const, Expr
@@ -152,11 +152,13 @@ def _parts(text: Text, node: ast.Call, rest: list[ast.expr]) -> tuple[int | floa
     """The parts of quantiles."""
     if not rest:
         raise _misuse(text, node, _SPECS["quantiles"])
+    found: list[float] = []
     for each in rest:
         value = each.value if isinstance(each, ast.Constant) else None
         if not isinstance(value, float) or not 0 < value < 1:
             raise text.error(each, "expected a part between 0 and 1", "as 0.5 for the median")
-    return tuple([each.value for each in rest if isinstance(each, ast.Constant)])
+        found.append(value)
+    return tuple(found)
 
 
 _INTEGER = (INT, Type.BOOL)
@@ -200,7 +202,7 @@ def _value(text: Text, scope: Scope, node: ast.expr, expected: tuple[Type, ...])
     operand = _field(text, scope, node)
     can_be = [type_ for type_ in expected if type_ in types_of(operand)]
     if isinstance(operand, Leaf) and len(can_be) > 1:
-        raise _differs(text, scope, node, operand)
+        raise _differs(text, node, operand)
     type_ = can_be[0] if can_be else expected[0]
     return Operands(scope, text, frozenset()).settle(operand, type_, node)
 
@@ -212,14 +214,12 @@ def _field(text: Text, scope: Scope, node: ast.expr) -> Operand:
     return operand
 
 
-def _differs(text: Text, scope: Scope, node: ast.expr, leaf: Leaf) -> QueryError:
+def _differs(text: Text, node: ast.expr, leaf: Leaf) -> QueryError:
     """A key or an amount has one type."""
-    plans = scope.plans.plans
-    calls = {type_: plans[next(iter(founds))].syscall.name for type_, founds in leaf.choices.items()}
-    is_ = ", ".join(f"{type_.value} in {call}" for type_, call in calls.items())
     ways = {INT: f"{leaf.name} + 0", Type.BYTES: f"{leaf.name}[:64]"}
-    advice = " or ".join(ways[type_] for type_ in leaf.choices if type_ in ways)
-    return text.error(node, f"{leaf.name} is {is_}", f"say which, as {advice}")
+    advice = " or ".join(way for type_, way in ways.items() if type_ in leaf.choices)
+    why = f"{leaf.name} is {called(leaf.choices)}, depending on the call"
+    return text.error(node, why, f"say which, as {advice}")
 
 
 def _stack(text: Text, scope: Scope, node: ast.expr) -> Expr | None:

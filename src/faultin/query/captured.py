@@ -6,7 +6,7 @@ reader, which gives the value for the pieces of a record, or MISSING.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from faultin.codegen.plan import OpFlag, Plan
 from faultin.drain.wire import How, Piece, Record, RecordFlag, Role
@@ -109,7 +109,8 @@ def _family(data: bytes) -> int:
 
 def _number(source: MemoryInt) -> Reader:
     start, end, signed = source.offset, source.offset + source.size, source.signed
-    order, families = "big" if source.big_endian else "little", source.families
+    order: Literal["little", "big"] = "big" if source.big_endian else "little"
+    families = source.families
 
     def read(captured: Captured) -> Any:
         data = captured.data(source.op, source.role)

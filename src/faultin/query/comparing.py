@@ -7,13 +7,15 @@ the name of a number.
 """
 
 import ast
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from faultin.query.arithmetic import constant
 from faultin.query.networks import NoNetwork, address, network
 from faultin.query.operands import INT, Operand, Operands, types_of
-from faultin.query.scope import Leaf
-from faultin.query.tree import And, Compare, Const, Expr, Field, InNetworks, Missing, Not, Or, Relation
+from faultin.query.tree import (
+    And, Compare, Const, Expr, Field, InNetworks, Missing, Not, Or, Relation,
+)  # fmt: skip
 from faultin.query.types import Type
 
 _COMPARABLE = (INT, Type.BYTES, Type.IP)
@@ -22,14 +24,22 @@ Side = tuple[Operand, ast.expr]
 
 def all_of(*conditions: Expr) -> Expr:
     """All of them, in one And."""
-    flat = [part for each in conditions for part in (each.operands if isinstance(each, And) else [each])]
-    return And(tuple(flat)) if len(flat) > 1 else flat[0]
+    flat = _flat(And, conditions)
+    return And(flat) if len(flat) > 1 else flat[0]
 
 
 def any_of(*conditions: Expr) -> Expr:
     """Any of them, in one Or."""
-    flat = [part for each in conditions for part in (each.operands if isinstance(each, Or) else [each])]
-    return Or(tuple(flat)) if len(flat) > 1 else flat[0]
+    flat = _flat(Or, conditions)
+    return Or(flat) if len(flat) > 1 else flat[0]
+
+
+def _flat(of: type[And] | type[Or], conditions: Iterable[Expr]) -> tuple[Expr, ...]:
+    """The operands of those that are of one kind, in their place."""
+    found: list[Expr] = []
+    for each in conditions:
+        found += each.operands if isinstance(each, of) else (each,)
+    return tuple(found)
 
 
 def present_and_not(subject: Expr, condition: Expr) -> Expr:
@@ -115,7 +125,8 @@ def _beside(operands: Operands, side: Expr, other: Expr, exact: bool) -> Expr:
 def _texts(operands: Operands, relation: Relation, left: Side, right: Side) -> Expr:
     first, second = (operands.settle(side, Type.BYTES, node) for side, node in (left, right))
     if relation not in (Relation.EQ, Relation.NE):
-        raise operands.text.error_behind(left[1], f"text has no order: {relation.value} is for integers")
+        why = f"text has no order: {relation.value} is for integers"
+        raise operands.text.error_behind(left[1], why)
     for side, (other, node) in ((first, right), (second, left)):
         if isinstance(side, Field) and side.name == "syscall" and isinstance(other, Const):
             _check_call(operands, node, other)

@@ -15,7 +15,7 @@ from faultin.query.refusals import METHODS, no_function
 from faultin.query.scope import Leaf, Scope
 from faultin.query.syntax import Text
 from faultin.query.tree import (
-    Compare, Const, Expr, Length, Match, Matching, Missing, Not, Relation,
+    Const, Expr, Length, Match, Matching, Missing, Not, Relation,
 )  # fmt: skip
 from faultin.query.types import Type
 
@@ -81,7 +81,7 @@ class Conditions:
     def _chain(self, node: ast.Compare, operands: Operands) -> Expr:
         """a < b < c is a < b and b < c."""
         nodes = [node.left, *node.comparators]
-        pairs = zip(nodes, node.ops, nodes[1:])
+        pairs = zip(nodes[:-1], node.ops, nodes[1:], strict=True)
         return all_of(*[self._pair(operands, left, op, right) for left, op, right in pairs])
 
     def _pair(self, operands: Operands, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Expr:
@@ -148,7 +148,8 @@ class Conditions:
 
     def _glob(self, node: ast.Call, operands: Operands) -> Expr:
         if len(node.args) != 2 or node.keywords:
-            raise self.text.error(node, "glob() takes a field and a pattern", 'as in glob(path, "/etc/*")')
+            why = "glob() takes a field and a pattern"
+            raise self.text.error(node, why, 'as in glob(path, "/etc/*")')
         subject = operands.field(node.args[0], Type.BYTES)
         return Match(Matching.GLOB, subject, (self._pattern(operands, node.args[1]),))
 

@@ -64,7 +64,7 @@ def decided(expr: Expr) -> Decision:
     def decide(row: Row) -> bool | None:
         if any(row.value(slot) is UNKNOWN for slot in used):
             return None
-        return function(row)
+        return bool(function(row))
 
     return decide
 
@@ -177,7 +177,7 @@ def _compare(expr: Compare) -> Function:
         first, second = left(row), right(row)
         if first is MISSING or second is MISSING:
             return False
-        return relation(first, second)
+        return bool(relation(first, second))
 
     return compare
 

@@ -171,7 +171,8 @@ def _message(kind: OpKind, op: int, name: str, rest: Path) -> Found | Refused:
         return _vector(op, "mmsghdr", name, rest)
     if not rest:
         source = Memory(op, text=False, role=Role.HEADER)
-        return Found(Type.BYTES, source, kind.name.lower(), advice=f"use {name}.len or {name}.count")
+        advice = f"use {name}.len or {name}.count"
+        return Found(Type.BYTES, source, kind.name.lower(), advice=advice)
     if rest[0] == "msg_name":
         return sockaddr_member(op, Role.NAME, f"{name}.msg_name", rest[1:])
     return structure_member(structure("msghdr"), op, Role.HEADER, 0, name, rest)
@@ -184,9 +185,8 @@ def _object(of: Argument, op: int, name: str, rest: Path) -> Found | Refused:
         return whole(Memory(op, text=False), structure(of.kind), name)
     if of.unit is Unit.COUNT:
         if not rest:
-            source = Memory(op, text=False)
             advice = f"say which element, as {name}[0]"
-            return Found(Type.BYTES, source, f"{of.kind}[]", advice=advice)
+            return Found(Type.BYTES, Memory(op, text=False), f"{of.kind}[]", advice=advice)
         if not isinstance(rest[0], int):
             return Refused(f"{name} is an array", f"say which element, as {name}[0].{rest[0]}")
         offset, name, rest = rest[0] * size, f"{name}[{rest[0]}]", rest[1:]

@@ -67,8 +67,8 @@ _SOCKADDR_PARTS = ("family", "ip", "port", "path", "flowinfo", "scope_id", "pid"
 def sockaddr_member(op: int, role: Role, name: str, rest: tuple[str | int, ...]) -> Found | Refused:
     """A part of a socket address; it is missing where the family does not have it."""
     if not rest:
-        source = Memory(op, text=False, role=role)
-        return Found(Type.BYTES, source, "sockaddr", advice=f"say which part, as {name}.port")
+        all_of_it = Memory(op, text=False, role=role)
+        return Found(Type.BYTES, all_of_it, "sockaddr", advice=f"say which part, as {name}.port")
     part = rest[0]
     if len(rest) > 1 or part not in _SOCKADDR_PARTS:
         return no_member(name, part, _SOCKADDR_PARTS)
@@ -112,8 +112,8 @@ def _field(
             return Refused(f"{name} is out of reach", f"a query looks at {MAX_BYTES} bytes")
         if rest:
             return Refused(f"{name} is text, and has no parts", is_base=True)
-        source = Text(op, role, offset, min(field.size, MAX_BYTES - offset))
-        return Found(Type.BYTES, source, "string")
+        room = min(field.size, MAX_BYTES - offset)
+        return Found(Type.BYTES, Text(op, role, offset, room), "string")
     inner = structure(field.type[1:]) if field.type.startswith("@") else None
     size = inner.size if inner else int(field.type[1:]) // 8
     if field.is_array:

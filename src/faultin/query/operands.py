@@ -71,7 +71,8 @@ class Operands:
     @classmethod
     def of(cls, scope: Scope, text: Text, node: ast.expr) -> "Operands":
         """For all that is in `node`."""
-        paths = [path for each in ast.walk(node) if isinstance(each, ast.expr) and (path := path_of(each))]
+        nodes = [each for each in ast.walk(node) if isinstance(each, ast.expr)]
+        paths = [path for each in nodes if (path := path_of(each))]
         kinds = {kind for path in paths for kind in scope.look_up(path).kinds}
         return cls(scope, text, frozenset(kinds))
 

@@ -70,8 +70,9 @@ def parse_where(text: str, scope: Scope, part: str = "query") -> Expr:
 
 
 def parse(
-    plans: Plans, table: Table, where: str = "", actions: str = "", keys: str = "", captures: str = ""
-) -> Query:
+    plans: Plans, table: Table, where: str = "", actions: str = "", keys: str = "",
+    captures: str = "",
+) -> Query:  # fmt: skip
     """The query of a trace; QueryError says which text is wrong, and where."""
     scope = Scope(plans, table)
     condition = parse_where(where, scope) if where else None

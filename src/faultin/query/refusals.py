@@ -7,7 +7,6 @@ what is meant, or what there is instead.
 
 import ast
 from difflib import get_close_matches
-from functools import partial
 
 from faultin.errors import QueryError
 from faultin.query.syntax import Text
@@ -15,8 +14,9 @@ from faultin.query.syntax import Text
 FUNCTIONS = ("glob", "len", "missing")
 METHODS = ("startswith", "endswith")
 _PYTHON = {
-    ast.Lambda: "lambda", ast.IfExp: "if ... else", ast.NamedExpr: ":=", ast.JoinedStr: "an f-string",
-    ast.ListComp: "a comprehension", ast.SetComp: "a comprehension", ast.Dict: "a dict",
+    ast.Lambda: "lambda", ast.IfExp: "if ... else", ast.NamedExpr: ":=",
+    ast.JoinedStr: "an f-string", ast.Dict: "a dict",
+    ast.ListComp: "a comprehension", ast.SetComp: "a comprehension",
     ast.DictComp: "a comprehension", ast.GeneratorExp: "a comprehension", ast.Await: "await",
     ast.Yield: "yield", ast.YieldFrom: "yield", ast.Starred: "*",
 }  # fmt: skip
@@ -46,14 +46,14 @@ def _no_call(text: Text, node: ast.Call) -> QueryError:
 
 def no_function(text: Text, func: ast.expr) -> QueryError:
     """A function or a method that there is not."""
-    if isinstance(func, ast.Name):
-        what, name, known = "function", func.id, FUNCTIONS
-        error = partial(text.error, func)
-    elif isinstance(func, ast.Attribute):
-        what, name, known = "method", func.attr, METHODS
-        error = partial(text.error_behind, func.value)
-    else:
-        return text.error(func, "only functions and methods can be called")
-    like = get_close_matches(name, known, 1)
-    advice = f"did you mean {like[0]}?" if like else f"there are {', '.join(known)}"
-    return error(f"there is no {what} {name}", advice)
+    match func:
+        case ast.Name(id=name):
+            return text.error(func, f"there is no function {name}", _like(name, FUNCTIONS))
+        case ast.Attribute(value=subject, attr=name):
+            return text.error_behind(subject, f"there is no method {name}", _like(name, METHODS))
+    return text.error(func, "only functions and methods can be called")
+
+
+def _like(name: str, known: tuple[str, ...]) -> str:
+    found = get_close_matches(name, known, 1)
+    return f"did you mean {found[0]}?" if found else f"there are {', '.join(known)}"

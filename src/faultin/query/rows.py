@@ -60,8 +60,9 @@ class Rows:
         self._getters: dict[int, list[Getter]] = {}
 
     def row(
-        self, record: Record, pieces: list[Piece] | None = None, common: Mapping[str, Any] = _NOTHING
-    ) -> RecordRow:
+        self, record: Record, pieces: list[Piece] | None = None,
+        common: Mapping[str, Any] = _NOTHING,
+    ) -> RecordRow:  # fmt: skip
         """The row of a whole record (Assembler.whole).
 
         pieces: those of the record, and more if they were read from elsewhere (remote.py).
@@ -76,7 +77,8 @@ class Rows:
 
     def _make(self, index: int, plan: Plan | None) -> list[Getter]:
         sources = self._query.sources[index]
-        return [self._getter(*pair, plan) for pair in zip(self._query.slots, sources, strict=True)]
+        pairs = zip(self._query.slots, sources, strict=True)
+        return [self._getter(slot, source, plan) for slot, source in pairs]
 
     def _getter(self, slot: Slot, source: Source | None, plan: Plan | None) -> Getter:
         match source:

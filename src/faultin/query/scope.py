@@ -28,7 +28,7 @@ class Slot:
     name: str
     type: Type
     kind: str
-    bits: tuple[int, bool] | None  # (bits, signed) of a number, if they are the same in all plans
+    bits: tuple[int, bool] | None  # (bits, signed) of a number; of the widest, if plans differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,9 @@ class Scope:
         if (name, key) not in self._taken:
             type_ = _merged(founds.values())
             kinds = {found.kind for found in founds.values()}
-            bits = {found.bits for found in founds.values()}
             self._taken[name, key] = Field(type_, len(self.slots), name)
             self._columns.append({index: found.source for index, found in founds.items()})
-            self.slots.append(Slot(name, type_, _only(kinds) or "", _only(bits)))
+            self.slots.append(Slot(name, type_, _only(kinds) or "", _widest(founds.values())))
         return self._taken[name, key]
 
     # Advice
@@ -118,8 +117,8 @@ class Scope:
     def traced_names(self) -> set[str]:
         """All that a query of this trace can name."""
         found = set(COMMON)
-        for plan in self.plans.plans.values():
-            found |= names(replace(plan.syscall, arguments=plan.arguments))
+        for each in self.plans.plans.values():
+            found |= names(replace(each.syscall, arguments=each.arguments))
         return found
 
     def elsewhere(self, path: Path) -> list[str]:
@@ -146,6 +145,14 @@ def _merged(founds: Iterable[Found]) -> Type:
         return next(iter(types))
     signed = any(found.type is Type.S64 and (not found.bits or found.bits[1]) for found in founds)
     return Type.S64 if signed else Type.U64
+
+
+def _widest(founds: Iterable[Found]) -> tuple[int, bool] | None:
+    """None if one has no width, or they differ in their signs."""
+    layouts = [found.bits or (0, False) for found in founds]
+    if (0, False) in layouts or len({signed for _, signed in layouts}) > 1:
+        return None
+    return max(layouts)
 
 
 def _only(values: set[Any]) -> Any:

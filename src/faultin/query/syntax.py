@@ -59,6 +59,9 @@ def read(text: str, part: str) -> Text:
 
 
 def _parsed(text: str, part: str) -> ast.expr:
+    if "\0" in text:
+        why = "a NUL cannot be in an expression"
+        raise QueryError(text, text.index("\0"), why, r"write \0 in a string", part)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of "\d": a string that is not what it seems
@@ -67,14 +70,13 @@ def _parsed(text: str, part: str) -> ast.expr:
         ended = not error.offset and error.msg == "invalid syntax"
         at = len(text) if ended else min(max((error.offset or 1) - 1, 0), len(text))
         why = "it ends too early" if ended else error.msg
+        at -= text[max(at - 1, 0) : at + 1] in ("&&", "||")
         raise QueryError(text, at, why, _hint(text, at), part) from None
     except (MemoryError, RecursionError):
         raise QueryError(text, 0, "it is nested too deeply", "", part) from None
     except UnicodeEncodeError as error:
         advice = r'write bytes, as b"\xff"'
         raise QueryError(text, error.start, "that is not UTF-8", advice, part) from None
-    except ValueError as error:  # a NUL, or a number of thousands of digits
-        raise QueryError(text, max(text.find("\0"), 0), str(error), "", part) from None
 
 
 def _hint(text: str, at: int) -> str:
@@ -104,7 +106,7 @@ def _check_size(found: Text) -> None:
         if depth > MAX_DEPTH:
             raise found.error(level[0], f"it is nested more than {MAX_DEPTH} deep")
         below = [child for node in level for child in ast.iter_child_nodes(node)]
-        level = [child for child in below if isinstance(child, ast.expr | ast.comprehension)]
+        level = [child for child in below if isinstance(child, ast.expr)]
     if count > MAX_NODES:
         why = f"it has {count} parts, and {MAX_NODES} are the most that the kernel verifies"
         raise found.error(found.root, why, "cut some conditions, or use startswith and glob")
