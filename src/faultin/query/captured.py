@@ -54,9 +54,9 @@ class Captured:
         return next(read, None)
 
     def data(self, op: int, role: int) -> bytes | None:
-        """As much of the beginning of a range as a query looks at."""
+        """The beginning of a range: its first MAX_BYTES, which are one piece."""
         piece = self.piece(op, role)
-        return None if piece is None else piece.data[:MAX_BYTES]
+        return None if piece is None else piece.data
 
 
 def reader(source: Source, plan: Plan) -> Reader:
@@ -97,8 +97,7 @@ def _buffer(source: Memory) -> Reader:
         piece = captured.piece(source.op, source.role)
         if piece is None:
             return MISSING
-        data = piece.data[: min(piece.want, MAX_BYTES)]
-        return Cut(data, piece.want) if len(data) < piece.want else data
+        return Cut(piece.data, piece.want) if len(piece.data) < piece.want else piece.data
 
     return read
 

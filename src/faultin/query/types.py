@@ -16,7 +16,9 @@ tuple of bytes, or MISSING. Every back end holds to what this module says of the
 from enum import Enum
 from typing import Final
 
-MAX_BYTES = 4096  # a query looks at so many bytes of a buffer: one piece of the wire format
+from faultin.drain.wire import PIECE_MAX
+
+MAX_BYTES = PIECE_MAX  # a query looks at so many bytes of a buffer: those of its first piece
 _SIGN, _RANGE = 1 << 63, 1 << 64
 
 
