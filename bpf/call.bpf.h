@@ -55,12 +55,24 @@ static __noinline u32 choose_plan(struct task_state *state __attribute__((nonnul
 	return search.plan;
 }
 
+/* The first piece of the record. */
+static __always_inline void add_context(struct task_state *state, struct task_struct *task)
+{
+	struct piece *piece = (struct piece *)state->heap;
+
+	label(piece, 0, KEY(CONTEXT_OP, ROLE_CONTEXT, HOW_ENTRY), sizeof(struct context), sizeof(struct context));
+	context_of((struct context *)piece->data, task);
+	state->used = sizeof(*piece) + sizeof(struct context);
+}
+
 static __always_inline void begin_record(struct task_state *state, struct task_struct *task,
 					 struct pt_regs *regs, s64 nr)
 {
 	struct record *record = &state->record;
 
 	state->used = 0;
+	state->known = 0;
+	state->blurred = 0;
 	record->flags = is_32bit(task) || is_x32(nr) ? RECORD_COMPAT : 0;
 	record->missed = 0;
 	record->gone = 0;
@@ -73,6 +85,8 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	record->seq++;
 	syscall_args(record->args, task, regs);
 	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
+	if (faultin_config.context)
+		add_context(state, task);
 }
 
 /* Most calls of a narrow trace, and of untraced tasks, end here. rt_sigreturn has

@@ -113,6 +113,8 @@ static long next_string(u64 i, struct walk *walk)
 {
 	u32 size = walk->narrow ? sizeof(u32) : sizeof(u64);
 	u64 key = walk->key | KEY_INDEX(i & 0xffff), at = walk->base + size * i, addr = 0;
+	struct task_state *state = walk->state;
+	u32 place = next_place(state);
 
 	if (read_pointer(&addr, at, walk->narrow)) {
 		walk->missed = miss(walk->state, at, size, KEY_ROLE(key, ROLE_ARRAY), size);
@@ -120,9 +122,13 @@ static long next_string(u64 i, struct walk *walk)
 	}
 	if (!addr) {
 		note(walk->state, at, 0, KEY_ROLE(key, ROLE_END));
+		if (faultin_config.sees)
+			see(state, 0, KEY_ROLE(key, ROLE_END));
 		return 1;
 	}
-	walk->missed |= capture_string(walk->state, addr, key);
+	walk->missed |= capture_string(state, addr, key);
+	if (faultin_config.sees)
+		see(state, place, 0);
 	return 0;
 }
 
@@ -135,10 +141,13 @@ static long next_iovec(u64 i, struct walk *walk)
 	u64 have;
 
 	if (read_iovec(&iov, at, walk->narrow)) {
+		blur(state);
 		walk->missed = miss(walk->state, at, size, KEY_ROLE(key, ROLE_ARRAY), size);
 		return 1;
 	}
 	have = iov.len;
+	state->vector_bytes += have > 0xffffffff ? 0xffffffff : have;
+	state->vector_count++;
 	if (walk->out && have > state->left_bytes)
 		have = state->left_bytes;
 	state->left_bytes -= have;
@@ -160,6 +169,8 @@ static __always_inline int capture_iovec(struct task_state *state, u64 base, u64
 		return 0;
 	state->left_bytes = left;
 	bpf_loop(count > IOV_MAX ? IOV_MAX : count, next_iovec, &walk, 0);
+	if (faultin_config.sees)
+		see(state, 0, KEY_ROLE(key, ROLE_TOTAL));
 	return walk.missed;
 }
 
@@ -167,17 +178,24 @@ static __always_inline int capture_iovec(struct task_state *state, u64 base, u64
 static __always_inline int capture_message(struct task_state *state, u64 addr, u64 key, u64 left, u32 size)
 {
 	struct user_msghdr msg = {};
-	int missed = 0;
+	u32 place, missed = 0;
 
 	if (!state)
 		return 0;
 	if (size > sizeof(msg))
 		size = sizeof(msg);
 	if (read_user(&msg, masked(size, sizeof(msg)), (void *)addr))
-		return miss(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
+		return blur(state) | miss(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
+	place = next_place(state);
 	missed |= capture(state, addr, size, KEY_ROLE(key, ROLE_HEADER), size);
-	if (msg.name)
+	if (faultin_config.sees)
+		see(state, place, 0);
+	if (msg.name) {
+		place = next_place(state);
 		missed |= capture(state, msg.name, msg.namelen, KEY_ROLE(key, ROLE_NAME), PIECE_MAX);
+		if (faultin_config.sees)
+			see(state, place, 0);
+	}
 	if (left != ~0ULL && size == sizeof(msg))
 		left = msg.len;
 	missed |= capture_iovec(state, msg.iov, msg.iovlen, key, left, 0);
@@ -237,7 +255,7 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 	const struct op *op;
 	u64 base, key, count, left;
 	s64 length, second;
-	u32 arg;
+	u32 arg, place;
 
 	if (!state || index >= faultin_config.ops)
 		return 0;
@@ -252,9 +270,12 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 	if (!base)
 		return 0;
 	key = KEY(index, ROLE_DATA, how);
+	state->vector_bytes = 0;
+	state->vector_count = 0;
+	place = next_place(state);
 
 	if (op->kind == OP_STRING)
-		return capture_string(state, base, key);
+		return seen(state, place, capture_string(state, base, key));
 	if (op->kind == OP_STRINGS) {
 		struct walk walk = { state, base, KEY_ROLE(key, ROLE_ITEM), 0, 0, 0, 0, op->flags & OP_NARROW };
 
@@ -268,7 +289,7 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 		if (!(command >> 30 & (op->flags & OP_OUT ? 2 : 1)))
 			return 0;
 		length = command >> 16 & 0x3fff;
-		return capture_range(state, base, length, key, length);
+		return seen(state, place, capture_range(state, base, length, key, length));
 	}
 
 	length = 1;
@@ -294,20 +315,18 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 		return walk.missed;
 	}
 	count = op->flags & OP_COUNTED || !op->term_kind[0] ? (u64)length * op->size : length;
-	return capture_range(state, base, count, key,
-				   op->flags & OP_CAPPED ? faultin_config.max_bytes : 65536);
+	return seen(state, place, capture_range(state, base, count, key,
+						op->flags & OP_CAPPED ? faultin_config.max_bytes : 65536));
 }
 
 /* Runs those of the first `count` operations of the plan whose bits are set, and
  * sets the bits of those with a piece missing. The bits are read from memory anew
  * each time, where the verifier does not follow their combinations. */
-static __always_inline void run_all(struct task_state *state, u32 count, u32 bits, u32 how)
+static __always_inline void run_some(struct task_state *state, u32 count, u32 bits, u32 how)
 {
 	const struct plan *plan = plan_at(state->record.plan);
 	u32 i, first;
 
-	state->record.missed = 0;
-	state->absents = 0;
 	state->todo = bits;
 	if (!plan)
 		return;
@@ -318,4 +337,10 @@ static __always_inline void run_all(struct task_state *state, u32 count, u32 bit
 		if (*(volatile u32 *)&state->todo >> i & 1 && perform(state, first + i, how))
 			state->record.missed |= 1u << i;
 	}
+}
+
+static __always_inline void run_all(struct task_state *state, u32 count, u32 bits, u32 how)
+{
+	begin_run(state);
+	run_some(state, count, bits, how);
 }

@@ -38,6 +38,31 @@ struct sigpending {
 	sigset_t signal;
 };
 
+typedef struct {
+	u32 val;
+} kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+};
+
+struct kernfs_node {
+	u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	s32 pid;
@@ -46,6 +71,9 @@ struct task_struct {
 	char comm[16];
 	struct mm_struct *mm;
 	struct sigpending pending;
+	struct task_struct *real_parent;
+	const struct cred *cred;
+	struct css_set *cgroups;
 };
 
 struct linux_binprm {
@@ -66,6 +94,15 @@ struct bpf_iter__task {
 static __always_inline bool is_killed(struct task_struct *task)
 {
 	return task->pending.signal.sig[0] >> (SIGKILL - 1) & 1;
+}
+
+static __always_inline void context_of(struct context *context, struct task_struct *task)
+{
+	context->ppid = task->real_parent->tgid;
+	context->uid = task->cred->uid.val;
+	context->gid = task->cred->gid.val;
+	context->pad = 0;
+	context->cgroup = task->cgroups->dfl_cgrp->kn->id;
 }
 
 struct kernel_siginfo {

@@ -27,7 +27,8 @@ struct {
 
 static __always_inline bool is_direct(void)
 {
-	return faultin_config.strategy != STRATEGY_COPY;
+	/* What the query looks at has to be in the heap. */
+	return faultin_config.strategy != STRATEGY_COPY && !faultin_config.sees;
 }
 
 /* Makes the first and the last byte of what is read next present; a string may go on in

@@ -22,6 +22,7 @@
 #define next_message faulting_next_message
 #define term faulting_term
 #define perform faulting_perform
+#define run_some faulting_run_some
 #define run_all faulting_run_all
 #include "read.bpf.h"
 #include "direct.bpf.h"
@@ -40,6 +41,7 @@
 #undef next_message
 #undef term
 #undef perform
+#undef run_some
 #undef run_all
 #undef FAULTS
 
@@ -62,7 +64,7 @@ static __always_inline int read_absent_inputs(void)
 	faulting_run_all(state, plan->inputs, state->record.missed, HOW_ENTRY);
 	state->record.flags |= RECORD_SETTLED;
 	note_killed(state, task);
-	state->phase = PHASE_CALL;
+	state->phase = faultin_config.judges && !is_possible(state) ? PHASE_REJECTED : PHASE_CALL;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #define __uint(name, value) int (*name)[value]
 #define __type(name, type) typeof(type) *name
 #define NULL ((void *)0)
+#define offsetof(type, member) __builtin_offsetof(type, member)
 #define bool _Bool
 #define true 1
 #define false 0

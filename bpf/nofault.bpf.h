@@ -4,6 +4,7 @@
 #define FAULTIN_NOFAULT_BPF_H
 
 #include "piece.bpf.h"
+#include "query.bpf.h"
 
 #define FAULTS 0
 #include "read.bpf.h"

@@ -108,4 +108,11 @@ static __always_inline int miss(struct task_state *state, u64 addr, u64 want, u6
 	return 1;
 }
 
+/* Nothing is known to be missing yet. */
+static __always_inline void begin_run(struct task_state *state)
+{
+	state->record.missed = 0;
+	state->absents = 0;
+}
+
 #endif

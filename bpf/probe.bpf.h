@@ -23,8 +23,16 @@ static __always_inline int enter(struct task_state *state, struct pt_regs *regs,
 	plan = begin_call(state, bpf_get_current_task_btf(), regs, nr);
 	if (!plan)
 		return 0;
+	begin_run(state);
+	if (faultin_config.judges) {
+		run_some(state, plan->inputs, plan->asked, HOW_ENTRY);
+		if (!is_possible(state)) {
+			state->phase = PHASE_REJECTED;
+			return 0;
+		}
+	}
 	if (plan->inputs)
-		run_all(state, plan->inputs, ALL_OPS, HOW_ENTRY);
+		run_some(state, plan->inputs, faultin_config.judges ? ALL_OPS & ~plan->asked : ALL_OPS, HOW_ENTRY);
 	if (plan->flags & PLAN_NORETURN) {
 		emit(state, RECORD_NORETURN);
 		state->phase = PHASE_IDLE;
@@ -88,6 +96,10 @@ static __always_inline int leave(struct task_state *state, struct pt_regs *regs,
 
 	if (state->born) {
 		state->born = 0;
+		return 0;
+	}
+	if (state->phase == PHASE_REJECTED) {
+		state->phase = PHASE_IDLE;
 		return 0;
 	}
 	/* No probe has seen its entry: seccomp refused it, or tracing began meanwhile. */

@@ -16,7 +16,7 @@ static __always_inline void report_blocked(struct task_state *state)
 	struct bpf_dynptr out;
 	u8 type = shared.scan_type;
 
-	if (!faultin_keep(state))
+	if (faultin_config.judges && !is_possible(state))
 		return;
 	if (bpf_ringbuf_reserve_dynptr(&ring, size, 0, &out)) {
 		bpf_ringbuf_discard_dynptr(&out, 0);

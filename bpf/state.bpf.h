@@ -36,6 +36,12 @@ volatile struct shared shared;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* For queries: from CLOCK_MONOTONIC to ns since the epoch. */
+__noinline u64 query_clock_offset(void)
+{
+	return shared.clock_offset;
+}
+
 static __always_inline struct task_state *state_of(struct task_struct *task)
 {
 	return bpf_task_storage_get(&tasks, task, NULL, 0);

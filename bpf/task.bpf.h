@@ -12,6 +12,7 @@
 #endif
 
 #define ABSENT_MAX 16
+#define SLOTS_MAX 12
 
 struct absent {
 	u64 addr;
@@ -35,6 +36,13 @@ struct task_state {
 	/* Bytes that an output's iovec still has: here, and not on the stack, where the
 	 * verifier would follow each value that they take. */
 	u64 left_bytes;
+	/* What the query has seen of the call's memory (query.bpf.h): values, and a bit for
+	 * each that is known. */
+	u64 known;
+	u64 slots[SLOTS_MAX];
+	u64 vector_bytes; /* of the iovec that is being captured: all that its elements name */
+	u32 vector_count;
+	u32 blurred; /* what was seen is not there any more, or is not all: faultin judges */
 	u8 born; /* has not returned from its parent's fork yet */
 	/* Whether the first of the two programs at each place has run (core.bpf.h). */
 	u8 entered;
@@ -50,8 +58,8 @@ extern const struct config faultin_config;
 extern const struct plan faultin_plans[];
 extern const struct op faultin_ops[];
 extern const struct variant faultin_variants[];
-/* The query: whether the call in `state` is wanted. */
-int faultin_keep(struct task_state *state);
+extern const u8 faultin_texts[];
+extern const struct automaton faultin_automata[];
 #endif
 
 /* Into the ring buffer. Returns 0 unless it was full. */
@@ -77,12 +85,23 @@ static __always_inline const struct plan *plan_at(u32 index)
 	return &faultin_plans[index];
 }
 
+enum verdict {
+	VERDICT_DROP = 0,
+	VERDICT_KEEP = 1,
+	VERDICT_ASK = 2, /* not all that it depends on is there: faultin judges */
+};
+
+/* What the query says of a call, whose record would be of this type. */
+static __always_inline u32 verdict_of(struct task_state *state, u32 type);
+
 /* The finished call leaves, if the query wants it. */
 static __noinline int emit(struct task_state *state __attribute__((nonnull)), u32 type)
 {
-	if (!faultin_keep(state))
+	u32 verdict = faultin_config.judges ? verdict_of(state, type) : VERDICT_ASK;
+
+	if (verdict == VERDICT_DROP)
 		return 0;
-	state->record.type = type;
+	state->record.type = type | (verdict == VERDICT_KEEP ? RECORD_JUDGED : 0);
 	/* The consumer will read what is missing: the sooner, the truer. */
 	return send(&state->record, record_size(state),
 		    !faultin_config.task_work && state->record.missed);
@@ -96,6 +115,8 @@ static __always_inline void spill(struct task_state *state)
 	if (send(&state->record, record_size(state), false))
 		state->record.flags |= RECORD_PART_LOST;
 	state->used = 0;
+	state->known = 0;
+	state->blurred = 1;
 }
 
 #endif

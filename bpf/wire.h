@@ -25,7 +25,7 @@ typedef signed long long s64;
  * kernel's own head must fit into 8 KiB, the most that task-local storage gets
  * since it allocates with kmalloc_nolock() (6.18 gives 64 KiB; 7.3 was seen to refuse
  * 16 KiB). */
-#define HEAP_SIZE 3328
+#define HEAP_SIZE 3072
 #define IOV_MAX 1024    /* UIO_MAXIOV, for iovec and mmsghdr arrays */
 #define VARIANTS_LOG2 12 /* of the variants of one syscall, at the most */
 #define NUMBERS 512     /* of syscalls; then those of the 32-bit ABI, then the plans of variants */
@@ -42,6 +42,7 @@ enum record_type {
 	RECORD_PART = 4,    /* pieces that did not fit; the call's record follows */
 	RECORD_SIGNAL = 5,  /* a signal about to be delivered; args[0] is its number */
 	RECORD_EXIT = 6,    /* a task has ended; ret is its wait status */
+	RECORD_JUDGED = 128, /* added to the type: the query was found to hold, in the kernel */
 };
 
 enum record_flag {
@@ -91,6 +92,8 @@ enum piece_role {
 	ROLE_CONTROL = 6,
 	ROLE_BLOCK = 7,   /* strings packed end to end, as exec leaves them */
 	ROLE_LENGTH = 8,  /* a length behind a pointer that could not be read */
+	ROLE_CONTEXT = 9, /* not of an operation: struct context */
+	ROLE_TOTAL = 10,  /* never sent: all of an iovec was seen (query.bpf.h) */
 };
 
 struct piece {
@@ -171,12 +174,31 @@ struct plan {
 	/* ... and inputs that are no more once it has succeeded, or failed */
 	u16 overwritten;
 	u16 overwritten_on_failure;
-	u16 pad;
+	u16 asked; /* operations that the query looks at: of the inputs they run first */
 	u8 flags;
 	u8 selector;       /* argument that picks a variant */
 	u16 variants;      /* number of them, by rising value */
 	u32 first_variant;
 	u32 selector_mask;
+};
+
+#define CONTEXT_OP 0xffff /* in place of an operation's index */
+
+/* Who makes the call, where the query asks for it. */
+struct context {
+	s32 ppid;
+	u32 uid; /* real ones */
+	u32 gid;
+	u32 pad;
+	u64 cgroup;
+};
+
+/* A string or bytes of the query. Patterns are found by an automaton: bit n of its state
+ * says that the first n elements match what ends here. */
+struct automaton {
+	u64 step[256]; /* by byte: which elements it matches */
+	u64 loop;      /* states that any byte keeps: before a * */
+	u64 accept;    /* the state in which all has matched */
 };
 
 struct variant {
@@ -198,6 +220,7 @@ struct shared {
 	u64 fell_back_late; /* calls whose absent inputs could not be read at entry, though faults may be taken */
 	u64 fell_back_full; /* reads that found no room for a direct record, and used the heap */
 	u64 fell_back_gone; /* ... and whose page went away each time it had been touched */
+	u64 clock_offset; /* from CLOCK_MONOTONIC to ns since the epoch */
 };
 
 enum strategy {
@@ -214,6 +237,7 @@ enum phase {
 	PHASE_WORK = 4,     /* has returned; task work reads what is still missing */
 	PHASE_READ = 5,     /* its memory is being read, which may take as long as a page does */
 	PHASE_ENDED = 6,    /* the task has ended */
+	PHASE_REJECTED = 7, /* in a call that the query does not want */
 };
 
 struct config {
@@ -230,6 +254,11 @@ struct config {
 	u32 strategy;     /* of the programs that may sleep */
 	u32 faults;       /* whether there are any */
 	u32 twins;        /* whether the programs at entry and exit have twins */
+	u32 context;      /* whether records have a struct context */
+	u32 judges;       /* whether there is a query that the kernel decides */
+	u32 sees;         /* ... and it looks at memory */
+	u32 texts;        /* bytes of faultin_texts, a power of two */
+	u32 automata;
 };
 
 #endif

@@ -7,19 +7,19 @@ the ring buffer gives through decode into the sink, and knows when to stop.
 
 import time
 from functools import partial
-from typing import Callable, Protocol
+from typing import Callable
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
+from faultin.consume.base import Consumer
 from faultin.decode.calls import Decoder
-from faultin.decode.paths import DescriptorPaths
 from faultin.decode.reader import Reader
 from faultin.decode.remote import fill
 from faultin.drain.ring import Map, Ring
 from faultin.drain.wire import Assembler, records
 from faultin.engines.base import Engine
 from faultin.errors import CommandError
-from faultin.event import Event, EventKind, Summary
+from faultin.event import Summary
 from faultin.launch import Command
 
 _TURN = 0.02         # seconds between looks at whether all traced tasks have ended
@@ -27,29 +27,23 @@ _LOOK = 0.25          # ... and at calls that block
 _BLOCKED = 500 * 10**6  # ns after which a call that still runs is shown
 
 
-class Sink(Protocol):
-    """Where events go."""
-
-    def write(self, events: list[Event]) -> None: ...
-
-    def flush(self) -> None: ...
-
-    def close(self, summary: Summary) -> None: ...
+# What makes the consumer: of the decoder, and of what turns CLOCK_MONOTONIC into ns since
+# the epoch.
+Consuming = Callable[[Decoder, int], Consumer]
 
 
 class Session:
     """One trace, from attached probes to the summary. It owns the engine and the ring.
 
-    show_blocked: give calls that block for long to the sink while they do; tell: is given
-    what the user should know.
+    show_blocked: give calls that block for long to the consumer while they do; tell: is
+    given what the user should know.
     """
 
     def __init__(
-        self, engine: Engine, plans: Plans, options: Options, sink: Sink,
-        show_blocked: bool = False, paths: bool = False,
-        tell: Callable[[str], None] = lambda notice: None,
+        self, engine: Engine, plans: Plans, options: Options, consuming: Consuming,
+        show_blocked: bool = False, tell: Callable[[str], None] = lambda notice: None,
     ) -> None:  # fmt: skip
-        self._engine, self._sink = engine, sink
+        self._engine = engine
         self._show_blocked, self._tell = show_blocked, tell
         self._events = 0
         self._stop = ""
@@ -58,9 +52,9 @@ class Session:
         if engine.reads_remotely:
             self._reader.start()
         reading = partial(fill, self._reader, max_bytes=options.max_bytes)
-        self._decoder = Decoder(plans, offset, reading)
+        self._consumer = consuming(Decoder(plans, offset, reading), offset)
         self._assembler = Assembler()
-        self._paths = DescriptorPaths() if paths else None
+        engine.set_clock(offset)
         parts = engine.parts_fd
         self._ring = Ring(
             Map(engine.ring_fd, options.ring_bytes, wake=engine.wake_fd),
@@ -102,26 +96,23 @@ class Session:
         return summary
 
     def _turn(self, ended: Callable[[], bool]) -> bool:
-        """Handles what has come; whether it was nothing, and all tasks have ended."""
+        """Handles what has come; whether that was all there is to do."""
         if chunk := self._ring.take(_TURN):
             self._handle(chunk)
-            return False
-        self._sink.flush()
+            return self._consumer.done
+        self._consumer.idle()
         self._say_notices()
-        return ended()
+        return self._consumer.done or ended()
 
     def _say_notices(self) -> None:
         for notice in self._engine.notices():
             self._tell(notice)
 
     def _handle(self, chunk: bytes) -> None:
-        whole, decode = self._assembler.whole, self._decoder.event
-        events = [decode(record) for part in records(chunk) if (record := whole(part))]
-        if self._paths:
-            for event in events:
-                self._paths.annotate(event)
-        self._events += len([1 for event in events if event.kind in _COUNTED])
-        self._sink.write(events)
+        whole = self._assembler.whole
+        self._events += self._consumer.take(
+            record for part in records(chunk) if (record := whole(part))
+        )
 
     def _finish(self) -> Summary:
         """Lets go of the traced tasks, then gives what is still on its way."""
@@ -131,17 +122,15 @@ class Session:
             for chunk in self._ring.finish():
                 self._handle(chunk)
             self._say_notices()
+            lost = {**self._engine.lost(), **self._consumer.lost}
             summary = Summary(
-                self._events, self._engine.lost(), self._engine.name, self._engine.strategy,
+                self._events, lost, self._engine.name, self._engine.strategy,
                 self._engine.fell_back(),
             )  # fmt: skip
-            self._sink.close(summary)
+            self._consumer.close(summary)
             return summary
         finally:
             self._reader.close()
             self._ring.close()
             self._engine.close()
-
-
-_COUNTED = (EventKind.CALL, EventKind.NORETURN)
 

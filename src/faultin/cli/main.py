@@ -13,11 +13,13 @@ import tempfile
 from typing import NoReturn
 
 from faultin import __version__
-from faultin.errors import FaultinError, VerifierError
+from faultin.errors import FaultinError, QueryError, VerifierError
 from faultin.sinks.output import BrokenOutput
 
 COMMANDS = {
     "trace": "trace the system calls of a command or of running processes",
+    "stats": "count calls, by what they pass and return",
+    "watch": "do something whenever a call is as a query says",
     "doctor": "say what this machine can do, and what it lacks",
 }
 
@@ -44,11 +46,14 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def escaped(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
 def _say(line: str) -> None:
     """One line on stderr, if anybody still reads it."""
     try:
-        safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-        print(f"faultin: {safe}", file=sys.stderr, flush=True)
+        print(f"faultin: {escaped(line)}", file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
@@ -72,6 +77,8 @@ def main(argv: list[str] | None = None) -> int:
         return error.status
     except FaultinError as error:
         _say(str(error) + _kept_log(error))
+        if isinstance(error, QueryError) and sys.stderr.isatty():
+            print(escaped(error.caret), file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
         return 130

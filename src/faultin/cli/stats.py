@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`faultin stats`: from the command line's words to what is counted, and how it is shown.
 
-In: arguments. Out: StatsOptions. Queries are still text here: query/ reads them.
+In: arguments. Out: StatsOptions, and the exit status of a session that counts.
 """
 
 import argparse
+import sys
 from dataclasses import dataclass
 
+from faultin.cli import tracing
 from faultin.cli.options import (
     Choice, add_targets, add_tracing, add_where, choice_of, natural, positive, seconds,
 )  # fmt: skip
@@ -90,3 +92,48 @@ def _split(arguments: argparse.Namespace) -> tuple[str | None, argparse.Namespac
         advice = "give all counters in one word, as in 'count(), sum(ret)', and a command after --"
         raise UsageError(words[0], "it is neither an option nor after --", advice)
     return counters, arguments, words
+
+
+_DEFAULT = "count(), sum(-4095 <= ret < 0), sum(latency), max(latency)"
+
+
+def _session(options: StatsOptions):
+    from rich.console import Console
+
+    from faultin.codegen.program import Options
+    from faultin.consume.counting import Counting, counters_of
+    from faultin.consume.judge import Judge
+    from faultin.session import Session
+    from faultin.sinks.output import Output
+    from faultin.sinks.stats import syscalls
+    from faultin.sinks.stats.live import LiveTable
+    from faultin.sinks.stats.report import Report
+
+    choice = options.choice
+    is_default = options.counters is None and options.by is None
+    actions = _DEFAULT if is_default else options.counters or "count()"
+    keys = "syscall" if is_default else options.by or ""
+    texts = tracing.Texts(choice.where or "", actions, keys)
+    wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes)
+    prepared = tracing.prepare(choice, texts, wanted, narrow=True)
+    assert prepared.query
+    counters = syscalls.COUNTERS if is_default else counters_of(prepared.query.actions)
+    report = Report(Output.open(options.output, sys.stdout.buffer), options.format, options.view)
+    live = None
+    if options.interval:
+        live = LiveTable(Console(stderr=True), options.view, options.interval)
+
+    def consuming(decoder, offset):
+        judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
+        return Counting(prepared.query, judge, counters, options.max_keys, report, live)
+
+    return Session(
+        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command's exit status; 128 + n when a signal ended the counting."""
+    options = options_of(arguments)
+    say = tracing.say_lost if options.format == "csv" else lambda summary: None
+    return tracing.run(options.choice, lambda: _session(options), say)

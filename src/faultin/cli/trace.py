@@ -2,21 +2,21 @@
 """`faultin trace`: from the command line's words to a Session and a sink."""
 
 import argparse
-import gc
 import os
-import platform
-import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
-from faultin.cli.options import add_command, add_targets, add_tracing, check_pids, command_of
-from faultin.errors import OutputError
+from faultin.cli import tracing
+from faultin.cli.options import (
+    Choice, add_command, add_targets, add_tracing, add_where, choice_of,
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_tracing(parser)
+    add_where(parser)
     add("--format", choices=("text", "jsonl", "none"), default="text")
     add("-o", metavar="FILE", dest="output", help="write to FILE, not to stderr")
     add_targets(parser)
@@ -78,76 +78,37 @@ def _options(arguments: argparse.Namespace):
     )
 
 
-def _engine(arguments: argparse.Namespace, options):
-    """The loaded engine and its plans. It runs in a thread of its own, as most of it
-    is LLVM and the kernel, while the rest of faultin is imported."""
-    from faultin.codegen.plan import plan
-    from faultin.engines.choose import choose
-    from faultin.syscalls.table import load
-
-    table = load(platform.machine())
-    plans = plan(table, table.resolve(arguments.set))
-    return choose(arguments.engine, arguments.strategy, plans, options, table.arch), plans
-
-
-def _session(arguments: argparse.Namespace):
-    """A session with its probes on, and nothing traced yet."""
+def _session(choice: Choice, arguments: argparse.Namespace):
+    """A session with its probes on, and nothing traced yet. The engine is loaded in a
+    thread of its own, as most of that is LLVM and the kernel, while the rest is imported."""
     options = _options(arguments)
     with ThreadPoolExecutor(1) as pool:
-        prepared = pool.submit(_engine, arguments, options)
+        loading = pool.submit(tracing.prepare, choice, tracing.Texts(choice.where or ""), options)
+        from faultin.consume.events import Events
+        from faultin.decode.paths import DescriptorPaths
         from faultin.session import Session
 
         make_sink = _sink_maker(arguments)
-        engine, plans = prepared.result()
+        prepared = loading.result()
     sink = make_sink()  # last: a trace that cannot be leaves the file as it was
+
+    def consuming(decoder, offset):
+        judge = None
+        if prepared.query:
+            from faultin.consume.judge import Judge
+
+            judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
+        return Events(decoder, sink, judge, DescriptorPaths() if arguments.paths else None)
+
     show = arguments.format == "text" and not arguments.summary_only
-    return Session(engine, plans, options, sink, show, arguments.paths, _tell)
-
-
-def _tell(notice: str) -> None:
-    print(f"faultin: {notice}", file=sys.stderr, flush=True)
+    return Session(
+        prepared.engine, prepared.plans, prepared.options, consuming, show, tracing.tell
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """The command's exit status; 128 + n when a signal ended the trace."""
-    from faultin.launch import Command, take_status
-
-    words = command_of(arguments.argv, arguments.pids)
-    check_pids(arguments.pids)
-    command = Command(words, arguments.user) if words else None
-    try:
-        session = _session(arguments)
-    except BaseException:
-        if command:
-            command.cancel()
-        raise
-    gc.freeze()  # events hold no cycles: looking for some costs a tenth of the time
-    gc.disable()
-    ended_by: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda n, _: (ended_by.append(n), session.stop()))
-    try:
-        summary = session.run_command(command) if command else session.run_pids(arguments.pids)
-    except OutputError as error:
-        if command and error.status == 1:
-            _wait_out(command, error)
-        raise
-    if arguments.format != "text" or arguments.summary_only:
-        _say_lost(summary.lost)
-    if ended_by:
-        return 128 + ended_by[0]
-    return take_status(command.wait()) if command else 0
-
-
-def _wait_out(command, error: OutputError) -> None:
-    """The trace is over, its command is not: it goes on in the foreground, untraced."""
-    print(f"faultin: {error}; the command goes on untraced", file=sys.stderr, flush=True)
-    command.wait()
-    raise SystemExit(error.status)
-
-
-def _say_lost(lost: dict[str, int]) -> None:
-    from faultin.sinks.lost import lost_line
-
-    for cause, count in lost.items():
-        sys.stderr.write(lost_line(cause, count))
+    choice = choice_of(arguments, arguments.argv)
+    shows_lost = arguments.format == "text" and not arguments.summary_only
+    say = (lambda summary: None) if shows_lost else tracing.say_lost
+    return tracing.run(choice, lambda: _session(choice, arguments), say)

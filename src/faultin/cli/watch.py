@@ -10,11 +10,12 @@ import argparse
 import math
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from faultin.actions.base import CAPACITY, JOBS, Action
 from faultin.actions.rates import Rules
+from faultin.cli import tracing
 from faultin.cli.options import (
     Choice, add_command, add_targets, add_tracing, add_where, choice_of, positive, seconds,
 )  # fmt: skip
@@ -200,3 +201,37 @@ def _header(text: str) -> tuple[str, str]:
     if not value.strip().isprintable() or not value.isascii():
         raise UsageError(f"--header {name}", "a value is printable ASCII")
     return name, value.strip()
+
+
+def _session(options: WatchOptions):
+    from faultin.actions.rates import Gate
+    from faultin.codegen.program import Options
+    from faultin.consume.judge import Judge
+    from faultin.consume.notifying import Notifying
+    from faultin.session import Session
+
+    choice = options.choice
+    texts = tracing.Texts(
+        choice.where or "", keys=options.for_each or "", captures=options.capture or "pid"
+    )
+    wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes, wakes=True)
+    prepared = tracing.prepare(choice, texts, wanted, narrow=options.capture is not None)
+    assert prepared.query
+    query = prepared.query if options.capture else replace(prepared.query, captures=())
+    fan = make_actions(options)
+
+    def consuming(decoder, offset):
+        judge = Judge(query, prepared.plans, offset, decoder.complete)
+        return Notifying(
+            query, judge, decoder, Gate(options.rules), fan, options.grace, tracing.tell
+        )
+
+    return Session(
+        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command's exit status; 128 + n when a signal ended the watch."""
+    options = options_of(arguments)
+    return tracing.run(options.choice, lambda: _session(options), tracing.say_lost)

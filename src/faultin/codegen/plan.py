@@ -7,6 +7,7 @@ A plan's index is the syscall's number, NUMBERS more for one of the 32-bit ABI, 
 a variant one beyond them all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from struct import Struct
@@ -17,7 +18,9 @@ from faultin.syscalls.table import Argument, Direction, Syscall, Table, Term, Un
 
 NUMBERS = 512  # of syscalls; then those of the 32-bit ABI, then the plans of variants
 
-_PLAN = Struct("<HBBHHHHH2xBBHII")
+ASKED = 14  # offset in a plan of the operations that a query looks at
+_PLAN = Struct("<HBBHHHHHHBBHII")
+PLAN_BYTES = _PLAN.size
 _OP = Struct("<BBBBB3xHHHHI")
 _VARIANT = Struct("<II")
 
@@ -168,13 +171,18 @@ def _ops_of(position: int, argument: Argument, extra: OpFlag) -> list[tuple[Op, 
     }[argument.direction]
 
 
-def _plan(syscall: Syscall, arguments: tuple[Argument, ...], first: int) -> Plan:
+def _plan(
+    syscall: Syscall, arguments: tuple[Argument, ...], first: int, only: frozenset[int] | None = None
+) -> Plan:
+    """only: of its operations, those that are wanted; all, if None."""
     found = []
     for position, argument in enumerate(arguments):
         if argument.is_pointer or argument.kind == "ioctl":
             extra = _EXEC_FLAGS.get(argument.name, OpFlag(0)) if syscall.name in _EXEC else OpFlag(0)
             found += _ops_of(position, argument, extra)
     found.sort(key=lambda pair: pair[0].is_output)
+    if only is not None:
+        found = [pair for bit, pair in enumerate(found) if bit in only]
     failure = zero = positive = gone_on_success = gone_on_failure = 0
     for bit, (op, argument) in enumerate(found):
         if op.is_output:
@@ -191,23 +199,29 @@ def _plan(syscall: Syscall, arguments: tuple[Argument, ...], first: int) -> Plan
     )
 
 
-def plan(table: Table, traced: frozenset[int]) -> Plans:
-    """The plans of the traced syscalls; the others are in the image, but do nothing."""
+def plan(
+    table: Table, traced: frozenset[int], only: Mapping[int, frozenset[int]] | None = None
+) -> Plans:
+    """The plans of the traced syscalls; the others are in the image, but do nothing.
+
+    only: by plan index, the operations that are wanted (bits of the plan without it).
+    """
     plans: dict[int, Plan] = {}
     rows, extra_rows, ops, variants = {}, [], [], []
 
-    def add(syscall: Syscall, arguments: tuple[Argument, ...]) -> Plan:
-        made = _plan(syscall, arguments, len(ops))
+    def add(index: int, syscall: Syscall, arguments: tuple[Argument, ...]) -> Plan:
+        wanted = None if only is None else only.get(index, frozenset())
+        made = _plan(syscall, arguments, len(ops), wanted)
         ops.extend(made.ops)
         return made
 
     def add_call(index: int, syscall: Syscall, flags: PlanFlag) -> None:
-        plans[index] = add(syscall, syscall.arguments)
+        plans[index] = add(index, syscall, syscall.arguments)
         first = len(variants)
         found: list[tuple[int, int]] = []
         for variant in syscall.variants:
             other = 2 * NUMBERS + len(extra_rows)
-            plans[other] = add(syscall, variant.arguments)
+            plans[other] = add(other, syscall, variant.arguments)
             extra_rows.append(_pack(plans[other], PlanFlag.TRACED, 0, 0, 0, 0))
             found += [(value, other) for value in variant.values]
         variants.extend(sorted(found))
@@ -223,12 +237,12 @@ def plan(table: Table, traced: frozenset[int]) -> Plans:
     for number in sorted(narrow):
         add_call(NUMBERS + number, table.narrow.by_number(number), PlanFlag.TRACED)
         if number not in rows:
-            rows[number] = _PLAN.pack(*[0] * 8, PlanFlag.OTHER_ABI, 0, 0, 0, 0)
+            rows[number] = _PLAN.pack(*[0] * 9, PlanFlag.OTHER_ABI, 0, 0, 0, 0)
     for name in _EXEC:  # the command begins with one, traced or not
         number = table.by_name(name).nr
         if number not in traced:
             flags = PlanFlag.EXEC | (PlanFlag.OTHER_ABI if number in narrow else 0)
-            rows[number] = _PLAN.pack(*[0] * 8, flags, 0, 0, 0, 0)
+            rows[number] = _PLAN.pack(*[0] * 9, flags, 0, 0, 0, 0)
     empty = bytes(_PLAN.size)
     numbers = range(2 * NUMBERS)
     images = {
@@ -266,6 +280,6 @@ def _pack(made: Plan, flags: int, selector: int, count: int, first: int, mask: i
     return _PLAN.pack(
         made.first, made.inputs, len(made.ops),
         made.on_failure, made.on_zero, made.on_positive,
-        made.overwritten, made.overwritten_on_failure,
+        made.overwritten, made.overwritten_on_failure, 0,
         flags, selector, count, first, mask,
     )  # fmt: skip

@@ -5,10 +5,12 @@ In: Plans and Options. Out: IR text for link(). It holds constants only, and the
 query's function; the C core has all the logic.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from struct import pack
+from struct import pack, pack_into
 
-from faultin.codegen.plan import Plans
+from faultin.codegen.plan import ASKED, PLAN_BYTES, Plans
+from faultin.codegen.query.linked import NOTHING, Functions, declarations
 
 
 STRATEGIES = ("copy", "prefault", "ring")  # enum strategy of bpf/wire.h
@@ -22,7 +24,7 @@ class Options:
     None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str;
     copy_dynptr: ... and bpf_copy_from_user_dynptr. faults: whether programs that may
     sleep read at entry what is absent; twins: whether those at entry and exit run twice
-    (bpf/core.bpf.h). retry_at_exit: False reads at entry
+    (bpf/core.bpf.h). wakes: whether each record wakes the consumer. retry_at_exit: False reads at entry
     only, as other tracers do, and loses what is cold; it is there to compare with.
     """
 
@@ -35,6 +37,8 @@ class Options:
     copy_dynptr: bool = False
     faults: bool = False
     twins: bool = False
+    wakes: bool = False
+    query: Functions = NOTHING
 
     @property
     def parts_bytes(self) -> int:
@@ -51,12 +55,12 @@ def config_image(plans: Plans, options: Options) -> bytes:
     """struct config of bpf/wire.h."""
     counts = plans.counts
     return pack(
-        "<13I",
+        "<18I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
         counts["variants"],
-        options.ring_bytes // 8,
+        0 if options.wakes else options.ring_bytes // 8,
         options.retry_at_exit,
         plans.foreign,
         options.task_work or 0,
@@ -65,11 +69,27 @@ def config_image(plans: Plans, options: Options) -> bytes:
         STRATEGIES.index(options.strategy),
         options.faults,
         options.twins,
+        options.query.context,
+        options.query.judges,
+        options.query.sees,
+        options.query.texts,
+        options.query.automata,
     )
 
 
+def _asking(plans: bytes, asked: Mapping[int, int]) -> bytes:
+    """The image of the plans, with the operations that the query looks at."""
+    image = bytearray(plans)
+    for index, bits in asked.items():
+        if index * PLAN_BYTES < len(image):  # not of calls that no table has
+            pack_into("<H", image, index * PLAN_BYTES + ASKED, bits)
+    return bytes(image)
+
+
 def program_ir(plans: Plans, options: Options) -> str:
-    """IR that defines faultin_config, faultin_plans, ... and faultin_keep."""
-    constants = "".join(_constant(name, data) for name, data in plans.images.items())
-    keep = "define i32 @faultin_keep(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
-    return constants + _constant("config", config_image(plans, options)) + keep
+    """IR that defines faultin_config, faultin_plans, ... and the query's functions."""
+    query = options.query
+    images = {**plans.images, **query.images, "config": config_image(plans, options)}
+    images["plans"] = _asking(images["plans"], query.asked)
+    constants = "".join(_constant(name, data) for name, data in images.items())
+    return constants + declarations(query.ir) + query.ir

@@ -33,6 +33,12 @@ _ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[Record, Plan], list[Piece]]
 
 
+def is_incomplete(record: Record) -> bool:
+    """Whether something of it may still be read from here."""
+    found_blocked = record.flags & _LATE and record.type != _CALL
+    return bool(found_blocked or record.missed & ~record.gone and not record.flags & _SETTLED)
+
+
 def _nothing(op: Op, record: Record, bit: int, context: Context) -> tuple[Any, str]:
     """What an operation without a piece means."""
     if record.missed >> bit & 1:
@@ -135,6 +141,16 @@ class Decoder:
         decoder = self._decoders[index] = PlanDecoder(self._plans.plans[index])
         return decoder
 
+    def complete(self, record: Record) -> list[Piece]:
+        """All pieces of a record, those that have to be read from here included: once."""
+        pieces = record.pieces() if record.body else []
+        plan = self._plans.plans.get(record.plan)
+        if plan and is_incomplete(record) and self._fill:
+            if record.more is None:
+                record.more = self._fill(record, plan)
+            pieces += record.more
+        return pieces
+
     def event(self, record: Record) -> Event:
         """The event of a whole record (Assembler.whole)."""
         if record.type == _SIGNAL:
@@ -169,7 +185,7 @@ class Decoder:
 
     def _call(self, record: Record) -> Event:
         decoder = self._decoders.get(record.plan) or self._decoder(record.plan)
-        pieces = record.pieces() if record.body else []
+        pieces = self.complete(record)
         context = self._context(record, decoder, pieces)
         args, capture, out = decoder.arguments(record, pieces, context)
         kind = _KINDS[record.type]
@@ -188,12 +204,9 @@ class Decoder:
         return self._errnos[ret]
 
     def _context(self, record: Record, decoder: PlanDecoder, pieces: list[Piece]) -> Context:
-        """What the pieces do not tell; adds to them what can still be read from here."""
+        """What the pieces do not tell."""
         reason = "fault"
-        found_blocked = record.flags & _LATE and record.type != _CALL
-        if found_blocked or record.missed & ~record.gone and not record.flags & _SETTLED:
-            if self._fill:
-                pieces += self._fill(record, decoder.plan)
+        if is_incomplete(record):
             if record.ret != _EFAULT:  # nobody knows: it may have been unmapped since
                 reason = "gone"
         elif record.type != _CALL:  # ended while its memory was being read

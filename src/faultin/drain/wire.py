@@ -44,6 +44,7 @@ class RecordFlag(IntFlag):
 
 # As plain numbers, for what is looked at in every record: an enum is slow there.
 _PART, _SPILLED = RecordType.PART.value, RecordFlag.SPILLED.value
+_JUDGED = 128  # RECORD_JUDGED, added to a type
 _EXIT, _DIRECT = RecordType.EXIT.value, RecordFlag.DIRECT.value
 
 
@@ -79,6 +80,8 @@ class Role(IntEnum):
     CONTROL = 6
     BLOCK = 7
     LENGTH = 8
+    CONTEXT = 9
+    TOTAL = 10
 
 
 class Piece(NamedTuple):
@@ -113,6 +116,8 @@ class Record:
     missed: int
     gone: int
     body: bytes
+    judged: bool = False  # the kernel has found that the query holds
+    more: list[Piece] | None = None  # what was read of it from here (decode/remote.py)
 
     def pieces(self) -> list[Piece]:
         """The captured ranges, in the order in which they were read."""
@@ -136,7 +141,12 @@ def records(chunk: bytes) -> Iterator[Record]:
         length = int.from_bytes(chunk[at : at + 4], "little") & 0x3FFFFFFF
         at += RING_HEADER
         f = unpack(chunk, at)
-        yield Record(*f[:9], f[9:15], f[15], f[16], f[17], f[18], chunk[at + head : at + length])
+        body = chunk[at + head : at + length]
+        if f[0] < _JUDGED:
+            yield Record(*f[:9], f[9:15], f[15], f[16], f[17], f[18], body)
+        else:
+            kind = f[0] - _JUDGED
+            yield Record(kind, *f[1:9], f[9:15], f[15], f[16], f[17], f[18], body, True)
         at += (length + 7) & ~7
 
 

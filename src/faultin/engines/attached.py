@@ -78,6 +78,9 @@ class Attached:
         """The loaded programs by name."""
         return self._programs
 
+    def set_clock(self, offset: int) -> None:
+        self._shared.clock_offset = offset
+
     def attach(self) -> None:
         self._links = [self._object.attach(name) for name in _PROGRAMS if name in self._programs]
         self._links += self._faulting()

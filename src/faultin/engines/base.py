@@ -36,6 +36,9 @@ class Engine(Protocol):
     def parts_fd(self) -> int | None:
         """The ring buffer of direct parts, where the strategy has one."""
 
+    def set_clock(self, offset: int) -> None:
+        """What turns CLOCK_MONOTONIC into ns since the epoch: a query may look at ts."""
+
     def attach(self) -> None:
         """Probes are on; nothing is traced yet."""
 

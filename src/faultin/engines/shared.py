@@ -20,4 +20,5 @@ class Shared(ctypes.Structure):
         ("fell_back_late", ctypes.c_uint64),
         ("fell_back_full", ctypes.c_uint64),
         ("fell_back_gone", ctypes.c_uint64),
+        ("clock_offset", ctypes.c_uint64),
     ]

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Query: whether a call is wanted, by the expression that the user gave.
+ *
+ * Its functions are generated (codegen/query/): faultin_see() is shown each piece as it is
+ * captured and keeps what the expression looks at in state->slots, a number or where bytes
+ * are; faultin_possible() says whether the call can still be wanted by what is known so
+ * far; faultin_keep() whether it is, when it has ended. What cannot be said here is asked
+ * of faultin, which has the whole record (query/evaluate.py).
+ */
+#ifndef FAULTIN_QUERY_BPF_H
+#define FAULTIN_QUERY_BPF_H
+
+#include "piece.bpf.h"
+
+#ifdef __bpf__
+#include "texts.bpf.h"
+
+int faultin_see(struct task_state *state, u32 at, u64 key);
+u32 faultin_possible(struct task_state *state);
+u32 faultin_keep(struct task_state *state, u32 returned);
+
+/* What is at `at` from the record on: a piece, captured or missed; or if that is 0, what
+ * this key says. */
+__noinline int see(struct task_state *state, u32 at, u64 key)
+{
+	if (!state)
+		return 0;
+	if (at)
+		key = word_at(state, at + offsetof(struct piece, op));
+	return faultin_see(state, at, key);
+}
+
+__noinline u32 judge(struct task_state *state, u32 returned)
+{
+	const struct record *record;
+
+	if (!state)
+		return VERDICT_DROP;
+	record = &state->record;
+	/* What is missing may yet be read from outside. */
+	if (state->blurred || (!(record->flags & RECORD_SETTLED) && record->missed & ~record->gone))
+		return faultin_possible(state) ? VERDICT_ASK : VERDICT_DROP;
+	return faultin_keep(state, returned) ? VERDICT_KEEP : VERDICT_DROP;
+}
+
+__noinline u32 possible(struct task_state *state)
+{
+	return state ? faultin_possible(state) : 0;
+}
+
+static __always_inline bool is_possible(struct task_state *state)
+{
+	return possible(state);
+}
+
+static __always_inline u32 verdict_of(struct task_state *state, u32 type)
+{
+	return judge(state, type == RECORD_CALL);
+}
+#else
+/* The native tracer leaves it all to faultin. */
+static __always_inline int see(struct task_state *state, u32 at, u64 key)
+{
+	return 0;
+}
+
+static __always_inline bool is_possible(struct task_state *state)
+{
+	return true;
+}
+
+static __always_inline u32 verdict_of(struct task_state *state, u32 type)
+{
+	return VERDICT_ASK;
+}
+#endif
+
+/* Where the next piece goes (new_piece). */
+static __always_inline u32 next_place(struct task_state *state)
+{
+	u32 used = state ? state->used : 0;
+
+	return sizeof(struct record) + (used > HEAP_SIZE ? 0 : used);
+}
+
+/* What an operation has captured there. */
+static __always_inline int seen(struct task_state *state, u32 place, int missed)
+{
+	if (faultin_config.sees)
+		see(state, place, 0);
+	return missed;
+}
+
+/* Not all of what the query looks at was seen. */
+static __always_inline int blur(struct task_state *state)
+{
+	state->blurred = 1;
+	return 0;
+}
+
+#endif

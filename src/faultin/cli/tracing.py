@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tracing: what `trace`, `stats` and `watch` have in common, from a Choice to a session
+that has run.
+
+In: a Choice, the texts of queries, and what makes the consumer. Out: the exit status.
+"""
+
+import gc
+import platform
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from faultin.cli.options import Choice
+from faultin.errors import OutputError
+
+if TYPE_CHECKING:
+    from faultin.codegen.plan import Plans
+    from faultin.codegen.program import Options
+    from faultin.engines.base import Engine
+    from faultin.event import Summary
+    from faultin.launch import Command
+    from faultin.query.query import Query
+    from faultin.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The expressions of a query, as they were given; "" for none."""
+
+    where: str = ""
+    actions: str = ""
+    keys: str = ""
+    captures: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A loaded engine, and what it is to do."""
+
+    engine: "Engine"
+    plans: "Plans"
+    options: "Options"
+    query: "Query | None"
+
+
+def prepare(choice: Choice, texts: Texts, options: "Options", narrow: bool = False) -> Prepared:
+    """narrow: only what the query needs is captured."""
+    from dataclasses import replace
+
+    from faultin.codegen.plan import plan
+    from faultin.engines.choose import choose
+    from faultin.syscalls.table import load
+
+    table = load(platform.machine())
+    plans = plan(table, table.resolve(choice.set))
+    query = None
+    if texts != Texts():
+        from faultin.codegen.query.functions import functions
+        from faultin.query.query import parse
+
+        words = (texts.where, texts.actions, texts.keys, texts.captures)
+        query = parse(plans, table, *words)
+        if narrow:
+            needed = {index: query.needs(index).ops for index in plans.plans}
+            plans = plan(table, plans.traced, needed)
+            query = parse(plans, table, *words)
+        options = replace(options, query=functions(query, plans))
+    engine = choose(choice.engine, choice.strategy, plans, options, table.arch)
+    return Prepared(engine, plans, options, query)
+
+
+def tell(notice: str) -> None:
+    print(f"faultin: {notice}", file=sys.stderr, flush=True)
+
+
+def run(
+    choice: Choice, make: Callable[[], "Session"], say: Callable[["Summary"], None]
+) -> int:
+    """Runs the session that `make` gives, and the command with it; `say` is given what came
+    of it. The command's exit status; 128 + n when a signal ended the trace."""
+    from faultin.launch import Command, take_status
+
+    command = Command(list(choice.command), choice.user) if choice.command else None
+    try:
+        session = make()
+    except BaseException:
+        if command:
+            command.cancel()
+        raise
+    gc.freeze()  # events hold no cycles: looking for some costs a tenth of the time
+    gc.disable()
+    ended_by: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, _: (ended_by.append(n), session.stop()))
+    try:
+        summary = session.run_command(command) if command else session.run_pids(list(choice.pids))
+    except OutputError as error:
+        if command and error.status == 1:
+            _wait_out(command, error)
+        raise
+    say(summary)
+    if ended_by:
+        return 128 + ended_by[0]
+    return take_status(command.wait()) if command else 0
+
+
+def _wait_out(command: "Command", error: OutputError) -> None:
+    """The trace is over, its command is not: it goes on in the foreground, untraced."""
+    tell(f"{error}; the command goes on untraced")
+    command.wait()
+    raise SystemExit(error.status)
+
+
+def say_lost(summary: "Summary") -> None:
+    from faultin.sinks.lost import lost_line
+
+    for cause, count in summary.lost.items():
+        sys.stderr.write(lost_line(cause, count))
+
+

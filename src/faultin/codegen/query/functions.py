@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions: a query becomes the functions that the BPF core calls.
+
+In: a Query, and the plans it is bound to. Out: Functions: IR of faultin_see(),
+faultin_possible() and faultin_keep(), the images of its constants, and what the core must
+know. Plans whose sources are alike share code. Whatever the kernel cannot decide becomes
+a verdict that faultin is asked for; nothing is ever decided wrongly.
+"""
+
+from dataclasses import replace
+
+from faultin.codegen.plan import Plans
+from faultin.codegen.query.builder import FALSE, TRUE, Builder
+from faultin.codegen.query.conditions import Final, Possible, is_in_kernel, is_memory
+from faultin.codegen.query.layout import CONTEXT_FIELDS, PLAN, RECORD
+from faultin.codegen.query.linked import NOTHING, Functions
+from faultin.codegen.query.memory import Places, see_function
+from faultin.codegen.query.texts import Texts
+from faultin.codegen.query.values import Scene
+from faultin.query.early import late_slots
+from faultin.query.query import Query
+from faultin.query.sources import Common
+from faultin.query.tree import Expr, slots
+
+DROP, KEEP, ASK = 0, 1, 2  # enum verdict of bpf/task.bpf.h
+_POSSIBLE = "define i32 @faultin_possible(ptr %state) alwaysinline"
+_KEEP = "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline"
+
+
+def functions(query: Query | None, plans: Plans) -> Functions:
+    """What the kernel has of a query; without a `where`, no more than the context."""
+    texts = Texts()
+    context = query is not None and any(
+        isinstance(source, Common) and source.name in CONTEXT_FIELDS
+        for row in query.sources.values() for source in row
+    )  # fmt: skip
+    if query is None or query.where is None:
+        return replace(NOTHING, context=context)
+    places = Places()
+    possible = _by_plan(Builder(_POSSIBLE), query, plans, places, texts, _possible)
+    keep = _by_plan(Builder(_KEEP), query, plans, places, texts, _keep)
+    see = see_function(query, plans, places, texts)
+    asked = {index: query.needs(index, [query.where]).bits for index in query.sources}
+    ir = "".join([see, possible, keep])
+    return Functions(
+        ir, texts.images, texts.size, texts.automata, judges=True, sees=bool(places.indexes),
+        context=context, asked=asked,
+    )  # fmt: skip
+
+
+def _by_plan(b: Builder, query: Query, plans: Plans, places: Places, texts: Texts, write) -> str:
+    """A function that does for the calls of each plan what `write` writes."""
+    assert query.where is not None
+    groups: dict[tuple, list[int]] = {}
+    used = sorted(slots(query.where))
+    for index, row in query.sources.items():
+        late = late_slots(row, plans.plans.get(index))
+        alike = tuple(("memory", s in late) if is_memory(row[s]) else row[s] for s in used)
+        groups.setdefault(alike, []).append(index)
+    number = b.load("i16", "%state", RECORD + PLAN)
+    labels = {alike: b.name("plan") for alike in groups}
+    targets = [f"i16 {_short(i)}, label %{labels[a]}" for a, found in groups.items() for i in found]
+    b.do(f"switch i16 {number}, label %none [{' '.join(targets)}]")
+    for alike, found in groups.items():
+        b.start(labels[alike])
+        row = query.sources[found[0]]
+        write(b, query.where, row, plans, found[0], places, texts)
+    b.start("none")
+    b.do("ret i32 0")
+    return b.text()
+
+
+def _short(index: int) -> int:
+    return index - (1 << 16) if index >= 1 << 15 else index
+
+
+def _possible(b: Builder, where: Expr, row, plans: Plans, index: int, places, texts) -> None:
+    scene = Scene(b, row, places, texts, FALSE)
+    found = Possible(scene, late_slots(row, plans.plans.get(index))).condition(where)
+    b.do(f"ret i32 {_widened(b, found)}")
+
+
+def _keep(b: Builder, where: Expr, row, plans: Plans, index: int, places, texts) -> None:
+    if not is_in_kernel(where, Scene(b, row, places, texts, TRUE)):
+        late = late_slots(row, plans.plans.get(index))
+        found = Possible(Scene(b, row, places, texts, FALSE), late).condition(where)
+        b.do(f"ret i32 {b.select(found, 'i32', ASK, DROP)}")
+        return
+    returned = b.compare("ne", "i32", "%returned", 0)
+    found = Final(Scene(b, row, places, texts, returned)).condition(where)
+    b.do(f"ret i32 {_widened(b, found)}")
+
+
+def _widened(b: Builder, value: str) -> str:
+    if value in (TRUE, FALSE):
+        return "1" if value == TRUE else "0"
+    return b.add(f"zext i1 {value} to i32")
+
