@@ -95,7 +95,7 @@ enum verdict {
 static __always_inline u32 verdict_of(struct task_state *state, u32 type);
 
 /* The finished call leaves, if the query wants it. */
-static __noinline int emit(struct task_state *state __attribute__((nonnull)), u32 type)
+static __noinline __attribute__((unused)) int emit(struct task_state *state __attribute__((nonnull)), u32 type)
 {
 	u32 verdict = faultin_config.judges ? verdict_of(state, type) : VERDICT_ASK;
 

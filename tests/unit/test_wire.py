@@ -43,7 +43,7 @@ def test_sizes(tmp_path):
         "sizeof(struct plan)": plan._PLAN.size,
         "sizeof(struct op)": plan._OP.size,
         "sizeof(struct variant)": plan._VARIANT.size,
-        "sizeof(struct config)": 13 * 4,
+        "sizeof(struct config)": 18 * 4,
         "PIECE_MAX": wire.PIECE_MAX,
         "RANGE_MAX": wire.RANGE_MAX,
         "IOV_MAX": wire.IOV_MAX,
@@ -85,3 +85,31 @@ def test_every_number_of_the_header_is_known():
     known |= {f"OP_{flag.name}" for flag in OpFlag} | {f"PLAN_{flag.name}" for flag in PlanFlag}
     known |= {f"RECORD_{flag.name}" for flag in wire.RecordFlag}
     assert names == known
+
+
+def test_layout_of_the_state(tmp_path):
+    """codegen/query/layout.py says what bpf/task.bpf.h says."""
+    from faultin.codegen.query import layout
+
+    source = tmp_path / "state.c"
+    names = {
+        "known": layout.KNOWN, "slots": layout.SLOTS, "vector_bytes": layout.VECTOR_BYTES,
+        "vector_count": layout.VECTOR_COUNT, "blurred": layout.BLURRED, "record": layout.RECORD,
+    }  # fmt: skip
+    (tmp_path / "shim.h").write_text(
+        '#include <stdbool.h>\n#include <stddef.h>\n#include "' + str(HEADER) + '"\n'
+        "#define __always_inline inline\n#define __noinline\n#define bounded(x)\n"
+        "static struct config faultin_config; static const struct plan *faultin_plans;\n"
+    )
+    lines = "".join(f'printf("%zu\\n", offsetof(struct task_state, {name}));' for name in names)
+    task = HEADER.parent / "task.bpf.h"
+    source.write_text(
+        f'#include <stdio.h>\n#include "{task}"\n'
+        "static int send(void *data, u32 size, bool urgent) { return 0; }\n"
+        "static u32 verdict_of(struct task_state *state, u32 type) { return 0; }\n"
+        f"int main(void) {{ {lines} return sizeof(struct task_state) > 8064; }}"
+    )
+    program = tmp_path / "state"
+    subprocess.run(["gcc", "-w", f"-I{tmp_path}", "-o", program, source], check=True)
+    output = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+    assert dict(zip(names, map(int, output.split()), strict=True)) == names

@@ -29,6 +29,7 @@ class RecordType(IntEnum):
     PART = 4
     SIGNAL = 5
     EXIT = 6
+    JUDGED = 128  # added to one of the others
 
 
 class RecordFlag(IntFlag):
@@ -44,7 +45,7 @@ class RecordFlag(IntFlag):
 
 # As plain numbers, for what is looked at in every record: an enum is slow there.
 _PART, _SPILLED = RecordType.PART.value, RecordFlag.SPILLED.value
-_JUDGED = 128  # RECORD_JUDGED, added to a type
+_JUDGED = RecordType.JUDGED.value
 _EXIT, _DIRECT = RecordType.EXIT.value, RecordFlag.DIRECT.value
 
 
@@ -65,6 +66,7 @@ class Phase(IntEnum):
     WORK = 4
     READ = 5
     ENDED = 6
+    REJECTED = 7
 
 
 HOW_WORDS = {how.value: how.name.lower() for how in How}

@@ -10,7 +10,7 @@ import os
 from ctypes import c_uint32, c_uint64
 from typing import Any
 
-_PROG_LOAD, _OBJ_GET_INFO_BY_FD, _LINK_CREATE = 5, 15, 28
+_PROG_LOAD, _PROG_TEST_RUN, _OBJ_GET_INFO_BY_FD, _LINK_CREATE = 5, 10, 15, 28
 _NR_BPF = {"x86_64": 321, "aarch64": 280}
 PROG_TYPE_TRACING = 26
 F_SLEEPABLE = 1 << 4
@@ -43,6 +43,17 @@ class _LinkCreate(ctypes.Structure):
     _fields_ = [
         ("prog_fd", c_uint32), ("target_fd", c_uint32), ("attach_type", c_uint32),
         ("flags", c_uint32), ("ids", c_uint64), ("cookies", c_uint64), ("cnt", c_uint32),
+    ]  # fmt: skip
+
+
+class _TestRun(ctypes.Structure):
+    """union bpf_attr of BPF_PROG_TEST_RUN."""
+
+    _fields_ = [
+        ("prog_fd", c_uint32), ("retval", c_uint32), ("sizes", c_uint32 * 2),
+        ("data", c_uint64 * 2), ("repeat", c_uint32), ("duration", c_uint32),
+        ("ctx_sizes", c_uint32 * 2), ("ctx", c_uint64 * 2), ("flags", c_uint32),
+        ("cpu", c_uint32), ("batch_size", c_uint32),
     ]  # fmt: skip
 
 
@@ -84,6 +95,11 @@ def load_nothing(attach_type: int, btf_id: int = 0) -> int:
             prog_flags=F_SLEEPABLE, expected_attach_type=attach_type, attach_btf_id=btf_id,
         ),
     )  # fmt: skip
+
+
+def run_program(program: int) -> None:
+    """Runs a program of type syscall once, here and now (BPF_PROG_TEST_RUN, from v5.14 on)."""
+    _bpf(_PROG_TEST_RUN, _TestRun(prog_fd=program))
 
 
 def attach(program: int, attach_type: int) -> int:
