@@ -23,6 +23,7 @@
 #include "control.h"
 #include "events.h"
 #include "output.h"
+#include "place.h"
 #include "probe.h"
 #include "stops.h"
 
@@ -72,6 +73,13 @@ static void trace(void)
 	while (!alone || task_count) {
 		while (events_take(&event))
 			alone |= handle(&event);
+		if (place_choose(stops_only())) {
+			bool stopped = stops_again();
+
+			place_found(stopped);
+			if (stopped)
+				continue;
+		}
 		pid = wait4(-1, &status, __WALL, NULL);
 		if (pid > 0)
 			stops_handle(pid, status);
@@ -90,6 +98,7 @@ int main(int argc, char **argv)
 	detach_from_user();
 	if (output_open(atoi(argv[2]), strtoull(argv[3], NULL, 10), atoi(argv[4])) || trace_open(atoi(argv[5])))
 		return 1;
+	place_begin();
 	if (control_begin(atoi(argv[6])))
 		return 1;
 	trace();

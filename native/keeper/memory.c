@@ -15,6 +15,7 @@
 
 #define PAGE 4096ULL
 #define SLOTS 16
+#define FIRST 512 /* bytes */
 #define KNOWN 64 /* pages of a process that were seen present lately */
 #define KNOWN_LASTS 10000000 /* ns */
 #define PRESENT (1ULL << 63) /* Documentation/admin-guide/mm/pagemap.rst */
@@ -199,12 +200,15 @@ static struct slot *new_slot(void)
 	return &reading.slots[reading.next++ % SLOTS];
 }
 
-/* The rest of the page from `addr` on. */
+/* The rest of the page from `addr` on; of the first, which mostly is of a call with one
+ * short string, so much as that may need. */
 static struct slot *fetch(u64 addr)
 {
 	u32 size = PAGE - addr % PAGE;
 	struct slot *slot;
 
+	if (!reading.used && size > FIRST)
+		size = FIRST;
 	if (!is_present(addr, 1))
 		return NULL;
 	slot = new_slot();
@@ -217,7 +221,7 @@ long memory_read(void *dst, u32 size, u64 addr)
 {
 	struct slot *slot = slot_with(addr, size);
 
-	if (!slot && (size > PAGE / 2 || addr % PAGE + size > PAGE))
+	if (!slot && (size > FIRST || addr % PAGE + size > PAGE))
 		return addr + size < addr || !is_present(addr, size) ? -EFAULT : read_now(dst, size, addr);
 	if (!slot)
 		slot = fetch(addr);
