@@ -213,15 +213,21 @@ void call_ended(struct task *task, int status, bool told)
 	send(record, sizeof(*record), false);
 }
 
-void call_touch(s32 pid, bool narrow, struct entered *entered)
+bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting)
 {
 	static _Thread_local struct task_state state;
 	struct task task = { .pid = pid, .tgid = pid, .narrow = narrow, .state = &state };
 
+	if (!narrow && is_unwanted(entered->nr))
+		return true;
 	current_task = &task;
 	is_discarding = true;
-	memory_begin_faulting(pid);
+	if (faulting)
+		memory_begin_faulting(pid);
+	else
+		memory_begin_unknown(pid);
 	state.phase = PHASE_IDLE;
-	if (narrow || !is_unwanted(entered->nr))
-		enter(&state, entered, entered->nr);
+	state.record.missed = 0;
+	enter(&state, entered, entered->nr);
+	return !state.record.missed;
 }

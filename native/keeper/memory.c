@@ -38,7 +38,8 @@ struct slot {
 };
 
 struct reading {
-	struct space *space; /* NULL: faults are taken */
+	struct space *space; /* NULL: it is not known */
+	bool faulting;
 	s32 pid;
 	u32 used;
 	u32 next;
@@ -93,14 +94,21 @@ void space_leave(struct space *space)
 void memory_begin(struct space *space, s32 pid)
 {
 	reading.space = space;
+	reading.faulting = false;
 	reading.pid = pid;
 	reading.used = reading.next = 0;
 	reading.denied = false;
 }
 
+void memory_begin_unknown(s32 pid)
+{
+	memory_begin(NULL, pid);
+}
+
 void memory_begin_faulting(s32 pid)
 {
 	memory_begin(NULL, pid);
+	reading.faulting = true;
 }
 
 bool memory_denied(void)
@@ -130,15 +138,15 @@ static bool by_pagemap(struct space *space, u64 page, u32 count)
 	return true;
 }
 
-/* Without /proc: the kernel says of a page which node it is on. Where it cannot say that
- * either, the page is taken to be there: one that stalls then stalls the tracer. */
-static bool by_node(u64 page, u32 count)
+/* The kernel says of a page which node it is on: it needs no /proc, and knows of no zero
+ * page. unless: where it cannot say. */
+static bool by_node(u64 page, u32 count, bool unless)
 {
 	void *pages[2] = { (void *)(page * PAGE), (void *)((page + 1) * PAGE) };
 	int status[2] = { 0, 0 };
 
 	if (syscall(SYS_move_pages, reading.pid, (long)count, pages, NULL, status, 0))
-		return true;
+		return unless;
 	return status[0] >= 0 && (count == 1 || status[1] >= 0);
 }
 
@@ -155,14 +163,17 @@ static bool is_present(u64 addr, u32 size)
 	u32 count = last - page + 1;
 	bool present;
 
-	if (!space)
+	if (reading.faulting)
 		return true;
+	if (!space)
+		return by_node(page, count, false);
 	time = now();
 	if (is_known(space, page, time) && is_known(space, last, time))
 		return true;
 	present = by_pagemap(space, page, count);
+	/* Where neither can say, a page that stalls stalls the tracer. */
 	if (!present && space->pagemap == -2)
-		present = by_node(page, count);
+		present = by_node(page, count, true);
 	for (at = page; present && at <= last; at++) {
 		space->known[at % KNOWN] = at;
 		space->until[at % KNOWN] = time + KNOWN_LASTS;

@@ -22,6 +22,8 @@ void space_renew(struct space *space);
 
 /* From here on, reads are of this task, until the next begin(). */
 void memory_begin(struct space *space, s32 pid);
+/* The same of a task whose process nobody keeps count of. */
+void memory_begin_unknown(s32 pid);
 /* The same with faults taken: for threads that may be held up. */
 void memory_begin_faulting(s32 pid);
 /* Whether a read since then failed for want of permission. */

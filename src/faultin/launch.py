@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import pwd
+import select
 import signal
 import stat
 from dataclasses import dataclass
@@ -21,8 +22,13 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as a shell has it
 # prctl(2), and what it means to Yama (Documentation/admin-guide/LSM/Yama.rst)
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_PTRACER = 22, 38, 0x59616D61
 _SECCOMP_MODE_FILTER = 2
-_ADMIT, _FILTER, _GO = b"P", b"F", b"!"  # words to the child, each with a number
-_ADMITTED = b"."
+_SECCOMP = {"x86_64": 317, "aarch64": 277}  # seccomp(2), pidfd_getfd(2): their numbers
+_PIDFD_GETFD = 438
+_SET_MODE_FILTER, _NEW_LISTENER, _WAIT_KILLABLE = 1, 1 << 3, 1 << 5  # uapi/linux/seccomp.h
+_ADMIT, _FILTER, _LISTEN, _GO = b"P", b"F", b"L", b"!"  # words to the child, with a number
+_TURN = 0.001  # seconds
+_SUPERVISING = "it takes Linux 5.6, and no other seccomp listener around faultin"
+_ADMITTED, _FREE = b".", b"="  # ... and from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,46 @@ def load_filter(code: bytes) -> None:
         raise OSError(error, os.strerror(error))
 
 
+def _seccomp(flags: int, program: _Filter) -> int:
+    """What it returns; OSError."""
+    function = ctypes.CDLL(None, use_errno=True).syscall
+    function.argtypes = [ctypes.c_long, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p]
+    number = _SECCOMP[os.uname().machine]
+    found = function(number, _SET_MODE_FILTER, flags, ctypes.addressof(program))
+    if found < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return found
+
+
+def load_listener(code: bytes) -> None:
+    """The same with a listener, which gets the lowest descriptor that is free. A call that
+    waits there is not interrupted by signals, where the kernel can do that:
+    commit c2aa2dfef243 ("seccomp: Add wait_killable semantic to seccomp user notifier") (in v5.19)."""
+    program = _Filter(len(code) // 8, code)
+    for flags in (_NEW_LISTENER | _WAIT_KILLABLE, _NEW_LISTENER):
+        try:
+            _seccomp(flags, program)
+            return
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+                return load_listener(code)
+            if error.errno != errno.EINVAL or flags == _NEW_LISTENER:
+                raise
+
+
+def _take_descriptor(pidfd: int, number: int) -> int | None:
+    """Ours for descriptor `number` of another process; None as long as it has none."""
+    function = ctypes.CDLL(None, use_errno=True).syscall
+    function.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_uint]
+    found = function(_PIDFD_GETFD, pidfd, number, 0)
+    if found >= 0:
+        return found
+    if ctypes.get_errno() == errno.EBADF:
+        return None
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 class Command:
     """A command held back before its execve, by pid."""
 
@@ -150,12 +196,45 @@ class Command:
                     os.write(failure, _ADMITTED)
                 elif word == _FILTER:
                     load_filter(words.read(number))
+                elif word == _LISTEN:
+                    code = words.read(number)
+                    free = os.dup(gate)
+                    os.close(free)
+                    os.write(failure, _FREE + b"%d\n" % free)
+                    load_listener(code)
 
     def admit(self, tracer: int) -> None:
         """Has the command let process `tracer` trace it, if there is one."""
         if tracer:
             os.write(self._gate, _ADMIT + b"%d\n" % tracer)
             os.read(self._failure, 1)
+
+    def listen(self, code: bytes) -> int:
+        """Has the command load a seccomp program with a listener: that. From then on a
+        call of it may wait there. CommandError when the kernel will not have it."""
+        os.write(self._gate, _LISTEN + b"%d\n" % len(code) + code)
+        told = os.read(self._failure, 64)
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            while told.startswith(_FREE):
+                if (found := _take_descriptor(pidfd, int(told[1:]))) is not None:
+                    return found
+                if select.select([self._failure], [], [], _TURN)[0]:
+                    told = os.read(self._failure, 64)
+            raise OSError(int(told or errno.ESRCH), os.strerror(int(told or errno.ESRCH)))
+        except OSError as error:
+            raise CommandError(
+                "the command's calls cannot be supervised", error.strerror, NOT_EXECUTABLE, _SUPERVISING
+            ) from None
+        finally:
+            os.close(pidfd)
+
+    def let_go(self) -> int:
+        """The same as release(), but does not wait; the descriptor that will say why the
+        command could not be run, an errno in digits, or nothing."""
+        os.write(self._gate, _GO)
+        os.close(self._gate)
+        return self._failure
 
     def release(self, code: bytes = b"") -> None:
         """Lets the command run, under a seccomp program if there is one. CommandError when

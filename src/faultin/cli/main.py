@@ -18,6 +18,7 @@ from faultin.sinks.output import BrokenOutput
 
 COMMANDS = {
     "trace": "trace the system calls of a command or of running processes",
+    "assist": "run a command so that any tracer finds its arguments present",
     "doctor": "say what this machine can do, and what it lacks",
 }
 
