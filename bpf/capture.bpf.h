@@ -157,6 +157,7 @@ static __always_inline int capture_iovec(struct task_state *state, u64 base, u64
 
 	if (!state)
 		return 0;
+	expect_iovec(base, count, narrow);
 	bpf_loop(count > IOV_MAX ? IOV_MAX : count, next_iovec, &walk, 0);
 	return walk.missed;
 }
@@ -310,6 +311,7 @@ static __always_inline void run_all(struct task_state *state, u32 count, u32 bit
 	if (!plan)
 		return;
 	first = plan->first;
+	expect_ops(state, first, count, bits);
 	for (i = 0; i < OPS_MAX; i++) {
 		if (i >= count)
 			break;

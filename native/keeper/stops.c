@@ -130,10 +130,20 @@ s32 stops_only(void)
 	return task_count == 1 && let_go ? let_go->pid : 0;
 }
 
+/* The stop lasts: wait4() is not to tell of it once more. */
+static void take_status(s32 pid)
+{
+	int status;
+
+	if (wait4(pid, &status, __WALL | WNOHANG, NULL) == pid && !WIFSTOPPED(status))
+		stops_handle(pid, status);
+}
+
 bool stops_again(void)
 {
 	struct task *task = let_go;
 	struct ptrace_syscall_info info;
+	s32 pid = task->pid;
 
 	let_go = NULL;
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->pid, sizeof(info), &info) <= 0)
@@ -141,6 +151,8 @@ bool stops_again(void)
 	if (info.op == PTRACE_SYSCALL_INFO_NONE)
 		return false; /* another stop: wait4() has more to say of it */
 	at_call(task, &info);
+	if (!let_go)
+		take_status(pid);
 	return true;
 }
 
