@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "place.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -19,11 +20,12 @@
 #define MISSES 16  /* in a row, before it is looked where the task is by now */
 #define LOOK_US 20000
 #define STARVES_US 1000 /* a stop has waited for so long */
-#define PENALTY 1000000000ULL /* ns, and twice as long each time */
-#define PENALTY_MAX (64 * PENALTY)
+#define PENALTY 100000000ULL /* ns, and twice as long each time */
+#define PENALTY_MAX (128 * PENALTY)
 
 static cpu_set_t allowed;
-static pid_t tracer;
+static pid_t tracer, faultin;
+static int joined = -1; /* the CPU */
 static bool is_looked_after;
 static bool is_shared;      /* the tracer shares the CPU of its task */
 static u32 progress;        /* counts its turns */
@@ -62,16 +64,41 @@ static int cpu_of(s32 pid)
 	return at ? atoi(at) : -1;
 }
 
+/* Our parent's threads, unless it has ended. */
+static void send_faultin(const cpu_set_t *where)
+{
+	struct dirent *entry;
+	char path[32];
+	DIR *folder;
+
+	if (getppid() != faultin)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/task", faultin);
+	folder = opendir(path);
+	if (!folder)
+		return;
+	while ((entry = readdir(folder)))
+		if (atoi(entry->d_name) > 0)
+			sched_setaffinity(atoi(entry->d_name), sizeof(*where), where);
+	closedir(folder);
+}
+
 static bool join(s32 pid)
 {
 	int cpu = cpu_of(pid);
-	cpu_set_t one;
+	cpu_set_t one, others = allowed;
 
 	if (cpu < 0 || !CPU_ISSET(cpu, &allowed))
 		return false;
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
-	return !sched_setaffinity(tracer, sizeof(one), &one);
+	if (sched_setaffinity(tracer, sizeof(one), &one))
+		return false;
+	CPU_CLR(cpu, &others);
+	if (cpu != joined && CPU_COUNT(&others))
+		send_faultin(&others);
+	joined = cpu;
+	return true;
 }
 
 static void leave(void)
@@ -80,6 +107,8 @@ static void leave(void)
 		return;
 	set_policy(SCHED_OTHER);
 	sched_setaffinity(tracer, sizeof(allowed), &allowed);
+	send_faultin(&allowed);
+	joined = -1;
 	__atomic_store_n(&is_shared, false, __ATOMIC_RELEASE);
 }
 
@@ -133,8 +162,12 @@ void place_begin(void)
 	pthread_t thread;
 
 	tracer = syscall(SYS_gettid);
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) || sched_getscheduler(0) != SCHED_OTHER)
+	faultin = getppid();
+	/* The C library has no sched_getscheduler(). */
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) || syscall(SYS_sched_getscheduler, 0) != SCHED_OTHER)
 		return;
+	if (CPU_COUNT(&allowed) < 2)
+		return; /* everything shares that one */
 	pthread_create(&thread, NULL, look_after, NULL); /* without it nothing is shared */
 }
 

@@ -7,6 +7,7 @@
  *   the CPU from it at once, and the scheduler does not look for another one, as a CPU
  *   with nothing but SCHED_IDLE on it counts as idle. The task's own affinity is not
  *   touched.
+ * - faultin's own threads, which have other work, are sent to the other CPUs meanwhile.
  * - such a tracer starves where other programs want the CPU: a thread looks after it.
  * - who may not leave SCHED_IDLE again does not enter it, and yields instead.
  */

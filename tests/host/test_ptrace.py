@@ -218,6 +218,20 @@ def test_a_threads_name_is_followed():
         assert found == ["renamed"]
 
 
+@as_each
+def test_the_commands_affinity_is_its_own(run):
+    """The tracer joins it on its CPU: that is the tracer's business alone."""
+    program = (
+        "import os\n"
+        "before = os.sched_getaffinity(0)\n"
+        "seen = {frozenset(os.sched_getaffinity(0)) for _ in range(2000) if not os.path.exists('/life/x')}\n"
+        "print(seen == {frozenset(before)}, os.sched_getscheduler(0), len(before))\n"
+    )  # fmt: skip
+    ran = run("--engine", "ptrace", "-e", "stat,newfstatat", "--", python(), "-S", "-c", program)
+    assert ran.stdout.split() == ["True", "0", str(len(os.sched_getaffinity(0)))]
+    assert sum(e["args"]["filename"] == "/life/x" for e in ran.events) == 2000
+
+
 def test_in_a_user_namespace():
     words = ["env", f"PYTHONPATH={packages()}", python(), "-m", "faultin", "trace", "-e", "openat"]
     ran = subprocess.run(

@@ -12,6 +12,7 @@ import mmap
 import os
 import socket
 import subprocess
+from contextlib import suppress
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ _NAME = "tracing-keeper"  # not faultin's: see native/keeper/main.c
 _PAGE = 4096
 _ORDER = Struct("=IIQ")
 _IMAGE = Struct("=4I")
+_END = 0.2  # seconds for its end, once it traces nobody
 _PATIENCE = 10.0  # seconds for an answer: the keeper never waits for anybody
 
 
@@ -131,7 +133,10 @@ class Keeper:
         self._control.close()
         for fd in (self.ring_fd, self.wake_fd):
             os.close(fd)
-        self._process.poll()
+        if self.page.shared.live > 0:
+            return
+        with suppress(subprocess.TimeoutExpired):  # reaped here, if it ends as it should
+            self._process.wait(_END)
 
 
 def reason(number: int) -> str:
