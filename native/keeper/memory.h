@@ -9,16 +9,7 @@
 
 #include <stdbool.h>
 
-#include "../../bpf/wire.h"
-
-/* What is known of a process's memory. */
-struct space;
-
-/* That of process `tgid`, for one more user; NULL without memory. */
-struct space *space_of(s32 tgid);
-void space_leave(struct space *space);
-/* The process has a new memory, by execve. */
-void space_renew(struct space *space);
+#include "presence.h"
 
 /* From here on, reads are of this task, until the next begin(). */
 void memory_begin(struct space *space, s32 pid);

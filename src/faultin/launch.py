@@ -7,7 +7,6 @@ with this process's terminal, signals as it found them, and the rights of the us
 called sudo.
 """
 
-import ctypes
 import errno
 import os
 import pwd
@@ -17,14 +16,9 @@ import stat
 from dataclasses import dataclass
 
 from faultin.errors import CommandError, UsageError
+from faultin.kernel import seccomp
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as a shell has it
-# prctl(2), and what it means to Yama (Documentation/admin-guide/LSM/Yama.rst)
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_PTRACER = 22, 38, 0x59616D61
-_SECCOMP_MODE_FILTER = 2
-_SECCOMP = {"x86_64": 317, "aarch64": 277}  # seccomp(2), pidfd_getfd(2): their numbers
-_PIDFD_GETFD = 438
-_SET_MODE_FILTER, _NEW_LISTENER, _WAIT_KILLABLE = 1, 1 << 3, 1 << 5  # uapi/linux/seccomp.h
 _ADMIT, _FILTER, _LISTEN, _GO = b"P", b"F", b"L", b"!"  # words to the child, with a number
 _TURN = 0.001  # seconds
 _SUPERVISING = "it takes Linux 5.6, and no other seccomp listener around faultin"
@@ -84,72 +78,6 @@ def _check(candidate: str, command: str) -> str:
     return candidate
 
 
-class _Filter(ctypes.Structure):
-    """struct sock_fprog."""
-
-    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
-
-
-def _prctl(*numbers: int) -> int:
-    """0, or an errno."""
-    function = ctypes.CDLL(None, use_errno=True).prctl
-    function.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
-    return ctypes.get_errno() if function(*numbers, *[0] * (5 - len(numbers))) < 0 else 0
-
-
-def load_filter(code: bytes) -> None:
-    """Has this process, and all that it becomes, filtered by a seccomp program. Without
-    CAP_SYS_ADMIN that takes no_new_privs."""
-    program = _Filter(len(code) // 8, code)
-    words = (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
-    error = _prctl(*words)
-    if error == errno.EACCES:
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        error = _prctl(*words)
-    if error:
-        raise OSError(error, os.strerror(error))
-
-
-def _seccomp(flags: int, program: _Filter) -> int:
-    """What it returns; OSError."""
-    function = ctypes.CDLL(None, use_errno=True).syscall
-    function.argtypes = [ctypes.c_long, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p]
-    number = _SECCOMP[os.uname().machine]
-    found = function(number, _SET_MODE_FILTER, flags, ctypes.addressof(program))
-    if found < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return found
-
-
-def load_listener(code: bytes) -> None:
-    """The same with a listener, which gets the lowest descriptor that is free. A call that
-    waits there is not interrupted by signals, where the kernel can do that:
-    commit c2aa2dfef243 ("seccomp: Add wait_killable semantic to seccomp user notifier") (in v5.19)."""
-    program = _Filter(len(code) // 8, code)
-    for flags in (_NEW_LISTENER | _WAIT_KILLABLE, _NEW_LISTENER):
-        try:
-            _seccomp(flags, program)
-            return
-        except OSError as error:
-            if error.errno == errno.EACCES:
-                _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-                return load_listener(code)
-            if error.errno != errno.EINVAL or flags == _NEW_LISTENER:
-                raise
-
-
-def _take_descriptor(pidfd: int, number: int) -> int | None:
-    """Ours for descriptor `number` of another process; None as long as it has none."""
-    function = ctypes.CDLL(None, use_errno=True).syscall
-    function.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_uint]
-    found = function(_PIDFD_GETFD, pidfd, number, 0)
-    if found >= 0:
-        return found
-    if ctypes.get_errno() == errno.EBADF:
-        return None
-    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
 class Command:
     """A command held back before its execve, by pid."""
 
@@ -192,16 +120,16 @@ class Command:
                     os._exit(0)
                 number = int(words.readline())
                 if word == _ADMIT:
-                    _prctl(_PR_SET_PTRACER, number)  # an error: there is no Yama to ask
+                    seccomp.let_trace(number)
                     os.write(failure, _ADMITTED)
                 elif word == _FILTER:
-                    load_filter(words.read(number))
+                    seccomp.load_filter(words.read(number))
                 elif word == _LISTEN:
                     code = words.read(number)
                     free = os.dup(gate)
                     os.close(free)
                     os.write(failure, _FREE + b"%d\n" % free)
-                    load_listener(code)
+                    seccomp.load_listener(code)
 
     def admit(self, tracer: int) -> None:
         """Has the command let process `tracer` trace it, if there is one."""
@@ -217,15 +145,15 @@ class Command:
         pidfd = os.pidfd_open(self.pid)
         try:
             while told.startswith(_FREE):
-                if (found := _take_descriptor(pidfd, int(told[1:]))) is not None:
+                if (found := seccomp.take_descriptor(pidfd, int(told[1:]))) is not None:
                     return found
                 if select.select([self._failure], [], [], _TURN)[0]:
                     told = os.read(self._failure, 64)
-            raise OSError(int(told or errno.ESRCH), os.strerror(int(told or errno.ESRCH)))
+            number = int(told or errno.ESRCH)
+            raise OSError(number, os.strerror(number))
         except OSError as error:
-            raise CommandError(
-                "the command's calls cannot be supervised", error.strerror, NOT_EXECUTABLE, _SUPERVISING
-            ) from None
+            what = "the command's calls cannot be supervised"
+            raise CommandError(what, error.strerror, NOT_EXECUTABLE, _SUPERVISING) from None
         finally:
             os.close(pidfd)
 

@@ -83,7 +83,8 @@ def memfd(name: str, data: bytes = b"", size: int = 0) -> int:
 
 def trace_image(plans: Plans, options: Options) -> bytes:
     """struct image, and the constants behind it."""
-    parts = [config_image(plans, options), *(plans.images[name] for name in ("plans", "ops", "variants"))]
+    tables = (plans.images[name] for name in ("plans", "ops", "variants"))
+    parts = [config_image(plans, options), *tables]
     parts = [part + bytes(-len(part) % 8) for part in parts]
     return b"".join([_IMAGE.pack(*map(len, parts)), *parts])
 
@@ -123,7 +124,8 @@ class Keeper:
             self._control.send(_ORDER.pack(kind, pid, value))
             answer = self._control.recv(4)
         except OSError as error:
-            raise FaultinError("the native tracer does not answer", error.strerror or str(error)) from None
+            why = error.strerror or str(error)
+            raise FaultinError("the native tracer does not answer", why) from None
         if not answer:
             raise FaultinError("the native tracer has ended", "something has killed it")
         return int.from_bytes(answer, "little")

@@ -114,7 +114,7 @@ def _why(pid: int, error: int) -> str:
     if tracer := _tracer(pid):
         return f"process {tracer} traces it already"
     if _setting("/proc/sys/kernel/yama/ptrace_scope") not in ("", "0"):
-        return "it is not ours to trace, or kernel.yama.ptrace_scope forbids it; run faultin as root"
+        return "it is not ours, or kernel.yama.ptrace_scope forbids it; run faultin as root"
     return "it is not ours to trace; run faultin as its user, or as root"
 
 
