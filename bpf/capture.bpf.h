@@ -168,6 +168,7 @@ static __always_inline int capture_iovec(struct task_state *state, u64 base, u64
 	if (!state)
 		return 0;
 	state->left_bytes = left;
+	expect_iovec(base, count, narrow);
 	bpf_loop(count > IOV_MAX ? IOV_MAX : count, next_iovec, &walk, 0);
 	if (faultin_config.sees)
 		see(state, 0, KEY_ROLE(key, ROLE_TOTAL));
@@ -331,6 +332,7 @@ static __always_inline void run_some(struct task_state *state, u32 count, u32 bi
 	if (!plan)
 		return;
 	first = plan->first;
+	expect_ops(state, first, count, bits);
 	for (i = 0; i < OPS_MAX; i++) {
 		if (i >= count)
 			break;

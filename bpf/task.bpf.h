@@ -60,6 +60,16 @@ extern const struct op faultin_ops[];
 extern const struct variant faultin_variants[];
 extern const u8 faultin_texts[];
 extern const struct automaton faultin_automata[];
+
+/* What is read next, for whoever reads several ranges at once: a program in the kernel
+ * does not. */
+static __always_inline void expect_ops(struct task_state *state, u32 first, u32 count, u32 bits)
+{
+}
+
+static __always_inline void expect_iovec(u64 base, u64 count, u32 narrow)
+{
+}
 #endif
 
 /* Into the ring buffer. Returns 0 unless it was full. */

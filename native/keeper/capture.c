@@ -8,6 +8,8 @@
 
 #define ROUNDS_MAX 512
 #define X32_RESTART (X32_SYSCALL_BIT | 219)
+#define EXPECTED 512 /* bytes */
+#define EXPECTED_MAX 16 /* ranges */
 #define SIGINFO 48 /* bytes of it that are more than padding: struct kernel_siginfo */
 
 _Static_assert(ABSENTS == ABSENT_MAX, "capture.h says how many ranges there are");
@@ -19,6 +21,44 @@ static _Thread_local bool is_discarding;
 static __always_inline int send(void *data, u32 size, bool urgent)
 {
 	return is_discarding ? 0 : output_send(data, size, urgent);
+}
+
+/* Where each operation begins to read: most strings and structures are shorter than this. */
+static void expect_ops(struct task_state *state, u32 first, u32 count, u32 bits)
+{
+	struct range ranges[OPS_MAX];
+	u32 i, found = 0;
+
+	for (i = 0; i < count && i < OPS_MAX; i++) {
+		u32 arg = faultin_ops[first + i].arg;
+
+		if (bits >> i & 1 && arg < 6 && state->record.args[arg])
+			ranges[found++] = (struct range){ state->record.args[arg], EXPECTED };
+	}
+	if (found > 1)
+		memory_expect(ranges, found);
+}
+
+/* The buffers of a short array, if each lies in one page. */
+static void expect_iovec(u64 base, u64 count, u32 narrow)
+{
+	struct range ranges[EXPECTED_MAX];
+	u32 i, found = 0, size = narrow ? sizeof(struct narrow_iovec) : sizeof(struct user_iovec);
+	u8 array[EXPECTED_MAX * sizeof(struct user_iovec)];
+
+	if (count < 2 || count > EXPECTED_MAX || memory_read(array, count * size, base))
+		return;
+	for (i = 0; i < count; i++) {
+		struct user_iovec wide = { 0 };
+		struct narrow_iovec half;
+
+		memcpy(narrow ? (void *)&half : (void *)&wide, array + i * size, size);
+		if (narrow)
+			wide = (struct user_iovec){ half.base, half.len };
+		if (wide.len && wide.base % PAGE + wide.len <= PAGE)
+			ranges[found++] = (struct range){ wide.base, wide.len };
+	}
+	memory_expect(ranges, found);
 }
 
 /* Somebody will read it, and call_read() goes on. */
@@ -213,15 +253,21 @@ void call_ended(struct task *task, int status, bool told)
 	send(record, sizeof(*record), false);
 }
 
-void call_touch(s32 pid, bool narrow, struct entered *entered)
+bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting)
 {
 	static _Thread_local struct task_state state;
 	struct task task = { .pid = pid, .tgid = pid, .narrow = narrow, .state = &state };
 
+	if (!narrow && is_unwanted(entered->nr))
+		return true;
 	current_task = &task;
 	is_discarding = true;
-	memory_begin_faulting(pid);
+	if (faulting)
+		memory_begin_faulting(pid);
+	else
+		memory_begin_unknown(pid);
 	state.phase = PHASE_IDLE;
-	if (narrow || !is_unwanted(entered->nr))
-		enter(&state, entered, entered->nr);
+	state.record.missed = 0;
+	enter(&state, entered, entered->nr);
+	return !state.record.missed;
 }

@@ -44,7 +44,8 @@ void call_signal(struct task *task, int number, const void *info);
 /* The task has ended with this wait status; `told`: whether anybody wants to know. */
 void call_ended(struct task *task, int status, bool told);
 
-/* Reads each input of a call, and throws it away. */
-void call_touch(s32 pid, bool narrow, struct entered *entered);
+/* Reads each input of a call, and throws it away; faulting: takes the faults of what is
+ * absent. Returns whether all was there. */
+bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting);
 
 #endif

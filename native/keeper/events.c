@@ -35,10 +35,13 @@ static void nothing(int number)
 void events_begin(void)
 {
 	struct sigaction action = { .sa_handler = nothing };
+	/* Whoever stops need not send what nobody hears. */
+	struct sigaction quiet = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	sigset_t kick;
 
 	tracer = syscall(SYS_gettid);
 	sigaction(KICK, &action, NULL); /* without SA_RESTART: it ends wait4() */
+	sigaction(SIGCHLD, &quiet, NULL);
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK);
 	sigprocmask(SIG_UNBLOCK, &kick, NULL);

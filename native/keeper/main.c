@@ -5,9 +5,12 @@
  * stay until the last of them has ended, however faultin ends.
  *
  *     keeper trace RING SIZE WAKE IMAGE CONTROL
+ *     keeper assist LISTENER PENDING IMAGE COMMAND FAILURE
+ *     keeper standby LISTENER PENDING LIFELINE
  *     keeper probe
  *
- * with file descriptors as numbers; `probe` says what is missing. Its name is not faultin's, so that whoever kills that
+ * with file descriptors as numbers; `assist` and `standby` are the two that serve `faultin
+ * assist`, `probe` says what is missing. Its name is not faultin's, so that whoever kills that
  * by name does not take the tracer from under the command.
  */
 #define _GNU_SOURCE
@@ -20,9 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "assist.h"
 #include "control.h"
 #include "events.h"
 #include "output.h"
+#include "place.h"
 #include "probe.h"
 #include "stops.h"
 
@@ -72,6 +77,13 @@ static void trace(void)
 	while (!alone || task_count) {
 		while (events_take(&event))
 			alone |= handle(&event);
+		if (place_choose(stops_only())) {
+			bool stopped = stops_again();
+
+			place_found(stopped);
+			if (stopped)
+				continue;
+		}
 		pid = wait4(-1, &status, __WALL, NULL);
 		if (pid > 0)
 			stops_handle(pid, status);
@@ -80,18 +92,33 @@ static void trace(void)
 	}
 }
 
-int main(int argc, char **argv)
+static int trace_main(char **words)
 {
-	if (argc == 2 && !strcmp(argv[1], "probe"))
-		return probe();
-	if (argc != 7 || strcmp(argv[1], "trace"))
-		return 2;
 	events_begin();
 	detach_from_user();
-	if (output_open(atoi(argv[2]), strtoull(argv[3], NULL, 10), atoi(argv[4])) || trace_open(atoi(argv[5])))
+	if (output_open(atoi(words[0]), strtoull(words[1], NULL, 10), atoi(words[2])) ||
+	    trace_open(atoi(words[3])))
 		return 1;
-	if (control_begin(atoi(argv[6])))
+	place_begin();
+	if (control_begin(atoi(words[4])))
 		return 1;
 	trace();
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (argc == 2 && !strcmp(what, "probe"))
+		return probe();
+	if (argc == 7 && !strcmp(what, "assist"))
+		return assist_main(argv + 2);
+	if (argc == 5 && !strcmp(what, "standby")) {
+		detach_from_user();
+		return standby_main(argv + 2);
+	}
+	if (argc == 7 && !strcmp(what, "trace"))
+		return trace_main(argv + 2);
+	return 2;
 }

@@ -3,31 +3,14 @@
 #include "memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-#include "output.h"
+#include "presence.h"
 
 #define PAGE 4096ULL
 #define SLOTS 16
-#define KNOWN 64 /* pages of a process that were seen present lately */
-#define KNOWN_LASTS 10000000 /* ns */
-#define PRESENT (1ULL << 63) /* Documentation/admin-guide/mm/pagemap.rst */
-#define SPACES 256
-
-struct space {
-	s32 tgid;
-	u32 users;
-	int pagemap; /* -1: not opened yet, -2: cannot be */
-	u64 known[KNOWN];
-	u64 until[KNOWN];
-	struct space *next;
-};
+#define FIRST 512 /* bytes */
 
 /* A piece of a page that was read. */
 struct slot {
@@ -37,7 +20,8 @@ struct slot {
 };
 
 struct reading {
-	struct space *space; /* NULL: faults are taken */
+	struct space *space; /* NULL: it is not known */
+	bool faulting;
 	s32 pid;
 	u32 used;
 	u32 next;
@@ -45,61 +29,26 @@ struct reading {
 	struct slot slots[SLOTS];
 };
 
-static struct space *spaces[SPACES];
 static _Thread_local struct reading reading;
-
-struct space *space_of(s32 tgid)
-{
-	struct space **head = &spaces[(u32)tgid % SPACES], *space;
-
-	for (space = *head; space; space = space->next)
-		if (space->tgid == tgid) {
-			space->users++;
-			return space;
-		}
-	space = calloc(1, sizeof(*space));
-	if (!space)
-		return NULL;
-	space->tgid = tgid;
-	space->users = 1;
-	space->pagemap = -1;
-	space->next = *head;
-	*head = space;
-	return space;
-}
-
-void space_renew(struct space *space)
-{
-	if (space->pagemap >= 0)
-		close(space->pagemap);
-	space->pagemap = -1;
-	memset(space->until, 0, sizeof(space->until));
-}
-
-void space_leave(struct space *space)
-{
-	struct space **at;
-
-	if (!space || --space->users)
-		return;
-	for (at = &spaces[(u32)space->tgid % SPACES]; *at != space; at = &(*at)->next)
-		;
-	*at = space->next;
-	space_renew(space);
-	free(space);
-}
 
 void memory_begin(struct space *space, s32 pid)
 {
 	reading.space = space;
+	reading.faulting = false;
 	reading.pid = pid;
 	reading.used = reading.next = 0;
 	reading.denied = false;
 }
 
+void memory_begin_unknown(s32 pid)
+{
+	memory_begin(NULL, pid);
+}
+
 void memory_begin_faulting(s32 pid)
 {
 	memory_begin(NULL, pid);
+	reading.faulting = true;
 }
 
 bool memory_denied(void)
@@ -107,66 +56,10 @@ bool memory_denied(void)
 	return reading.denied;
 }
 
-static bool by_pagemap(struct space *space, u64 page, u32 count)
-{
-	u64 entries[2];
-	char path[32];
-	u32 i;
-
-	if (space->pagemap == -1) {
-		snprintf(path, sizeof(path), "/proc/%d/pagemap", space->tgid);
-		space->pagemap = open(path, O_RDONLY | O_CLOEXEC);
-		if (space->pagemap < 0)
-			space->pagemap = -2;
-	}
-	if (space->pagemap == -2)
-		return false;
-	if (pread(space->pagemap, entries, count * 8, page * 8) != count * 8)
-		return false;
-	for (i = 0; i < count; i++)
-		if (!(entries[i] & PRESENT))
-			return false;
-	return true;
-}
-
-/* Without /proc: the kernel says of a page which node it is on. Where it cannot say that
- * either, the page is taken to be there: one that stalls then stalls the tracer. */
-static bool by_node(u64 page, u32 count)
-{
-	void *pages[2] = { (void *)(page * PAGE), (void *)((page + 1) * PAGE) };
-	int status[2] = { 0, 0 };
-
-	if (syscall(SYS_move_pages, reading.pid, (long)count, pages, NULL, status, 0))
-		return true;
-	return status[0] >= 0 && (count == 1 || status[1] >= 0);
-}
-
-static bool is_known(struct space *space, u64 page, u64 time)
-{
-	return space->known[page % KNOWN] == page && space->until[page % KNOWN] > time;
-}
-
-/* Whether one or two pages can be read without taking a fault. */
+/* Whether one or two pages can be read without taking a fault, or faults may be taken. */
 static bool is_present(u64 addr, u32 size)
 {
-	struct space *space = reading.space;
-	u64 page = addr / PAGE, last = (addr + size - 1) / PAGE, time, at;
-	u32 count = last - page + 1;
-	bool present;
-
-	if (!space)
-		return true;
-	time = now();
-	if (is_known(space, page, time) && is_known(space, last, time))
-		return true;
-	present = by_pagemap(space, page, count);
-	if (!present && space->pagemap == -2)
-		present = by_node(page, count);
-	for (at = page; present && at <= last; at++) {
-		space->known[at % KNOWN] = at;
-		space->until[at % KNOWN] = time + KNOWN_LASTS;
-	}
-	return present;
+	return reading.faulting || presence_of(reading.space, reading.pid, addr, size);
 }
 
 static long read_now(void *dst, u32 size, u64 addr)
@@ -199,12 +92,15 @@ static struct slot *new_slot(void)
 	return &reading.slots[reading.next++ % SLOTS];
 }
 
-/* The rest of the page from `addr` on. */
+/* The rest of the page from `addr` on; of the first, which mostly is of a call with one
+ * short string, so much as that may need. */
 static struct slot *fetch(u64 addr)
 {
 	u32 size = PAGE - addr % PAGE;
 	struct slot *slot;
 
+	if (!reading.used && size > FIRST)
+		size = FIRST;
 	if (!is_present(addr, 1))
 		return NULL;
 	slot = new_slot();
@@ -217,7 +113,7 @@ long memory_read(void *dst, u32 size, u64 addr)
 {
 	struct slot *slot = slot_with(addr, size);
 
-	if (!slot && (size > PAGE / 2 || addr % PAGE + size > PAGE))
+	if (!slot && (size > FIRST || addr % PAGE + size > PAGE))
 		return addr + size < addr || !is_present(addr, size) ? -EFAULT : read_now(dst, size, addr);
 	if (!slot)
 		slot = fetch(addr);

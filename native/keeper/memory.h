@@ -9,19 +9,12 @@
 
 #include <stdbool.h>
 
-#include "../../bpf/wire.h"
-
-/* What is known of a process's memory. */
-struct space;
-
-/* That of process `tgid`, for one more user; NULL without memory. */
-struct space *space_of(s32 tgid);
-void space_leave(struct space *space);
-/* The process has a new memory, by execve. */
-void space_renew(struct space *space);
+#include "presence.h"
 
 /* From here on, reads are of this task, until the next begin(). */
 void memory_begin(struct space *space, s32 pid);
+/* The same of a task whose process nobody keeps count of. */
+void memory_begin_unknown(s32 pid);
 /* The same with faults taken: for threads that may be held up. */
 void memory_begin_faulting(s32 pid);
 /* Whether a read since then failed for want of permission. */

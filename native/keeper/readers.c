@@ -43,7 +43,6 @@ static void *serve(void *context)
 {
 	s32 *mine = context;
 	struct job *job;
-	u32 i;
 
 	pthread_mutex_lock(&lock);
 	for (;;) {
@@ -54,9 +53,7 @@ static void *serve(void *context)
 		}
 		*mine = job->tgid;
 		pthread_mutex_unlock(&lock);
-		for (i = 0; i < job->count; i++)
-			job->reached += memory_fault_in(job->pid, job->ranges[i].addr, job->ranges[i].size);
-		events_post(EVENT_READ, job);
+		job->run(job);
 		pthread_mutex_lock(&lock);
 		*mine = 0;
 		pthread_cond_signal(&more);
@@ -79,15 +76,31 @@ static void start_thread(void)
 	pthread_attr_destroy(&attributes);
 }
 
+static void take_faults(struct job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->count; i++)
+		job->reached += memory_fault_in(job->pid, job->ranges[i].addr, job->ranges[i].size);
+	events_post(EVENT_READ, job);
+}
+
 struct job *readers_read(struct task *task)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
 	if (!job)
 		return NULL;
+	job->run = take_faults;
 	job->pid = task->pid;
 	job->tgid = task->tgid;
 	job->count = call_absent(task, job->ranges);
+	readers_run(job);
+	return job;
+}
+
+void readers_run(struct job *job)
+{
 	pthread_mutex_lock(&lock);
 	*last = job;
 	last = &job->next;
@@ -95,5 +108,4 @@ struct job *readers_read(struct task *task)
 		start_thread();
 	pthread_cond_signal(&more);
 	pthread_mutex_unlock(&lock);
-	return job;
 }

@@ -29,6 +29,10 @@ enum { EFAULT = 14 };
 #define faultin_variants the_trace.variants
 #define shared (the_output.page->shared)
 
+/* Defined in capture.c, where they are known. */
+static void expect_ops(struct task_state *state, u32 first, u32 count, u32 bits);
+static void expect_iovec(u64 base, u64 count, u32 narrow);
+
 /* Who makes a call is for faultin to find out (session.py), where a query asks for it. */
 static __always_inline void context_of(struct context *context, struct task *task)
 {

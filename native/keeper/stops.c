@@ -4,6 +4,8 @@
 
 #include "stops.h"
 
+#include <linux/ptrace.h>
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <signal.h>
@@ -18,11 +20,14 @@
 #include "watch.h"
 
 static bool is_filtered, is_quiet;
+static struct task *let_go; /* last, and not known to have stopped */
 
 static void forget(struct task *task)
 {
 	if (task->job)
 		task->job->forgotten = true;
+	if (let_go == task)
+		let_go = NULL;
 	task_remove(task);
 	the_output.page->shared.live--;
 }
@@ -34,6 +39,7 @@ static void resume(struct task *task, int number)
 	bool exits = call_is_running(task) || task->watched != WATCH_NOTHING;
 	s32 pid = task->pid;
 
+	let_go = task;
 	if (is_quiet && !is_filtered && task->watched == WATCH_NOTHING) {
 		forget(task);
 		ptrace(PTRACE_DETACH, pid, 0, number);
@@ -100,7 +106,7 @@ static void call_ends(struct task *task, s64 ret)
 		go_on(task, call_leave(task, ret));
 }
 
-void stops_at_call(struct task *task, const struct ptrace_syscall_info *info)
+static void at_call(struct task *task, const struct ptrace_syscall_info *info)
 {
 	if (info->op == PTRACE_SYSCALL_INFO_EXIT)
 		call_ends(task, info->exit.rval);
@@ -116,7 +122,38 @@ static void call_stop(struct task *task)
 
 	/* Not if it was killed meanwhile. */
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->pid, sizeof(info), &info) > 0)
-		stops_at_call(task, &info);
+		at_call(task, &info);
+}
+
+s32 stops_only(void)
+{
+	return task_count == 1 && let_go ? let_go->pid : 0;
+}
+
+/* The stop lasts: wait4() is not to tell of it once more. */
+static void take_status(s32 pid)
+{
+	int status;
+
+	if (wait4(pid, &status, __WALL | WNOHANG, NULL) == pid && !WIFSTOPPED(status))
+		stops_handle(pid, status);
+}
+
+bool stops_again(void)
+{
+	struct task *task = let_go;
+	struct ptrace_syscall_info info;
+	s32 pid = task->pid;
+
+	let_go = NULL;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->pid, sizeof(info), &info) <= 0)
+		return false;
+	if (info.op == PTRACE_SYSCALL_INFO_NONE)
+		return false; /* another stop: wait4() has more to say of it */
+	at_call(task, &info);
+	if (!let_go)
+		take_status(pid);
+	return true;
 }
 
 static struct task *born(s32 pid)
@@ -210,6 +247,7 @@ void stops_handle(s32 pid, int status)
 	struct task *task = task_find(pid);
 	int event = status >> 16, number = WSTOPSIG(status);
 
+	let_go = NULL;
 	if (!WIFSTOPPED(status)) {
 		if (task)
 			ended(task, status);
@@ -249,6 +287,16 @@ static void interrupt(struct task *task, u64 nothing)
 		ptrace(PTRACE_INTERRUPT, task->pid, 0, 0);
 }
 
+static void be_quiet(void)
+{
+	if (is_quiet)
+		return;
+	task_each(report_unfinished, 0);
+	if (!is_filtered)
+		task_each(interrupt, 0);
+	is_quiet = true;
+}
+
 int stops_order(const struct order *order)
 {
 	switch (order ? order->kind : ORDER_QUIET) {
@@ -261,12 +309,7 @@ int stops_order(const struct order *order)
 		task_each(report, order->value);
 		return 0;
 	case ORDER_QUIET:
-		if (!is_quiet && !is_filtered)
-			task_each(interrupt, 0);
-		is_quiet = true;
-		return 0;
-	case ORDER_UNFINISHED:
-		task_each(report_unfinished, 0);
+		be_quiet();
 		return 0;
 	}
 	return EINVAL;

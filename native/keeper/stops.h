@@ -3,7 +3,6 @@
 #ifndef FAULTIN_STOPS_H
 #define FAULTIN_STOPS_H
 
-#include <linux/ptrace.h>
 #include <stdbool.h>
 
 #include "readers.h"
@@ -11,8 +10,10 @@
 
 /* What wait4() has said. */
 void stops_handle(s32 pid, int status);
-/* A stop at a call that is known already. */
-void stops_at_call(struct task *task, const struct ptrace_syscall_info *info);
+/* The task that was let go last, if there is no other; or 0. */
+s32 stops_only(void);
+/* Whether that has stopped again at a call, which is then seen to: quicker than wait4(). */
+bool stops_again(void);
 /* The faults that a stopped task waits for were taken. */
 void stops_read(struct job *job);
 /* Carries out an order: 0, or an errno. */

@@ -7,22 +7,22 @@ with this process's terminal, signals as it found them, and the rights of the us
 called sudo.
 """
 
-import ctypes
 import errno
 import os
 import pwd
+import select
 import signal
 import stat
 from dataclasses import dataclass
 
 from faultin.errors import CommandError, UsageError
+from faultin.kernel import seccomp
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as a shell has it
-# prctl(2), and what it means to Yama (Documentation/admin-guide/LSM/Yama.rst)
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_PTRACER = 22, 38, 0x59616D61
-_SECCOMP_MODE_FILTER = 2
-_ADMIT, _FILTER, _GO = b"P", b"F", b"!"  # words to the child, each with a number
-_ADMITTED = b"."
+_ADMIT, _FILTER, _LISTEN, _GO = b"P", b"F", b"L", b"!"  # words to the child, with a number
+_TURN = 0.001  # seconds
+_SUPERVISING = "it takes Linux 5.6, and no other seccomp listener around faultin"
+_ADMITTED, _FREE = b".", b"="  # ... and from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +78,6 @@ def _check(candidate: str, command: str) -> str:
     return candidate
 
 
-class _Filter(ctypes.Structure):
-    """struct sock_fprog."""
-
-    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
-
-
-def _prctl(*numbers: int) -> int:
-    """0, or an errno."""
-    function = ctypes.CDLL(None, use_errno=True).prctl
-    function.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
-    return ctypes.get_errno() if function(*numbers, *[0] * (5 - len(numbers))) < 0 else 0
-
-
-def load_filter(code: bytes) -> None:
-    """Has this process, and all that it becomes, filtered by a seccomp program. Without
-    CAP_SYS_ADMIN that takes no_new_privs."""
-    program = _Filter(len(code) // 8, code)
-    words = (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
-    error = _prctl(*words)
-    if error == errno.EACCES:
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        error = _prctl(*words)
-    if error:
-        raise OSError(error, os.strerror(error))
-
-
 class Command:
     """A command held back before its execve, by pid."""
 
@@ -146,16 +120,49 @@ class Command:
                     os._exit(0)
                 number = int(words.readline())
                 if word == _ADMIT:
-                    _prctl(_PR_SET_PTRACER, number)  # an error: there is no Yama to ask
+                    seccomp.let_trace(number)
                     os.write(failure, _ADMITTED)
                 elif word == _FILTER:
-                    load_filter(words.read(number))
+                    seccomp.load_filter(words.read(number))
+                elif word == _LISTEN:
+                    code = words.read(number)
+                    free = os.dup(gate)
+                    os.close(free)
+                    os.write(failure, _FREE + b"%d\n" % free)
+                    seccomp.load_listener(code)
 
     def admit(self, tracer: int) -> None:
         """Has the command let process `tracer` trace it, if there is one."""
         if tracer:
             os.write(self._gate, _ADMIT + b"%d\n" % tracer)
             os.read(self._failure, 1)
+
+    def listen(self, code: bytes) -> int:
+        """Has the command load a seccomp program with a listener: that. From then on a
+        call of it may wait there. CommandError when the kernel will not have it."""
+        os.write(self._gate, _LISTEN + b"%d\n" % len(code) + code)
+        told = os.read(self._failure, 64)
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            while told.startswith(_FREE):
+                if (found := seccomp.take_descriptor(pidfd, int(told[1:]))) is not None:
+                    return found
+                if select.select([self._failure], [], [], _TURN)[0]:
+                    told = os.read(self._failure, 64)
+            number = int(told or errno.ESRCH)
+            raise OSError(number, os.strerror(number))
+        except OSError as error:
+            what = "the command's calls cannot be supervised"
+            raise CommandError(what, error.strerror, NOT_EXECUTABLE, _SUPERVISING) from None
+        finally:
+            os.close(pidfd)
+
+    def let_go(self) -> int:
+        """The same as release(), but does not wait; the descriptor that will say why the
+        command could not be run, an errno in digits, or nothing."""
+        os.write(self._gate, _GO)
+        os.close(self._gate)
+        return self._failure
 
     def release(self, code: bytes = b"") -> None:
         """Lets the command run, under a seccomp program if there is one. CommandError when

@@ -13,7 +13,7 @@ from struct import pack
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from query_strategies import cases, conditions
 from query_values import FIELDS, PLANS, TABLE, ValuesRow, query
@@ -167,7 +167,7 @@ def asked(draw: Any) -> tuple[Any, list[ValuesRow]]:
 
 
 @seed(SEED)
-@settings(max_examples=EXPRESSIONS, deadline=None, database=None,
+@settings(max_examples=EXPRESSIONS, deadline=None, database=None, phases=[Phase.generate],
           suppress_health_check=list(HealthCheck))  # fmt: skip
 @given(asked())
 def judged_alike(case):

@@ -9,8 +9,9 @@ halving; what comes by a way that it does not know is stopped, so that nothing i
 import os
 from itertools import groupby
 from struct import Struct
+from typing import Callable
 
-from faultin.codegen.plan import NUMBERS, Plans
+from faultin.codegen.plan import NUMBERS, Plan, Plans
 from faultin.syscalls.abi import NOT_X32, X32_BIT
 
 _INSTRUCTION = Struct("=HBBI")
@@ -78,19 +79,25 @@ def _assemble(parts: dict[int, Code]) -> Code:
     return code
 
 
-def calls_of(plans: Plans) -> list[set[int]]:
+def _calls_of(plans: Plans, wanted: Callable[[Plan], bool]) -> list[set[int]]:
     """The traced numbers of each way into this machine's kernel, native first."""
-    native = {index for index in plans.plans if index < NUMBERS and index in plans.traced}
-    narrow = {index - NUMBERS for index in plans.plans if NUMBERS <= index < 2 * NUMBERS}
+    found = {index for index, plan in plans.plans.items() if wanted(plan)}
+    native = {index for index in found if index < NUMBERS and index in plans.traced}
+    narrow = {index - NUMBERS for index in found if NUMBERS <= index < 2 * NUMBERS}
     if os.uname().machine != "x86_64":
         return [native]
     return [native | {X32_BIT | number for number in native - NOT_X32}, narrow]
 
 
+def _passes_memory(plan: Plan) -> bool:
+    return bool(plan.inputs or plan.syscall.variants)
+
+
 def _program(plans: Plans, action: int, watching: bool) -> bytes:
+    calls = _calls_of(plans, (lambda plan: True) if watching else _passes_memory)
     leaves = _leaves(action)
     parts = {}
-    for (arch, numbers), traced in zip(_WAYS[os.uname().machine].items(), calls_of(plans), strict=True):
+    for (arch, numbers), traced in zip(_WAYS[os.uname().machine].items(), calls, strict=True):
         kinds = _watched(numbers) if watching else {}
         parts[arch] = _numbers({**kinds, **dict.fromkeys(traced, "stop")}, leaves)
     code = [*_assemble(parts), (_RETURN, 0, 0, action)]
@@ -103,7 +110,7 @@ def stopping(plans: Plans) -> bytes:
 
 
 def notifying(plans: Plans) -> bytes:
-    """Has the traced calls wait for a supervisor's answer (assist)."""
+    """Has those of the traced calls that pass memory wait for a supervisor's answer."""
     return _program(plans, _NOTIFY, watching=False)
 
 

@@ -12,6 +12,7 @@ import mmap
 import os
 import socket
 import subprocess
+from contextlib import suppress
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ _NAME = "tracing-keeper"  # not faultin's: see native/keeper/main.c
 _PAGE = 4096
 _ORDER = Struct("=IIQ")
 _IMAGE = Struct("=4I")
+_END = 0.2  # seconds for its end, once it traces nobody
 _PATIENCE = 10.0  # seconds for an answer: the keeper never waits for anybody
 
 
@@ -35,7 +37,6 @@ class Order(IntEnum):
     FOLLOW = 2
     BLOCKED = 3
     QUIET = 4
-    UNFINISHED = 5
 
 
 class Page(ctypes.Structure):
@@ -82,7 +83,8 @@ def memfd(name: str, data: bytes = b"", size: int = 0) -> int:
 
 def trace_image(plans: Plans, options: Options) -> bytes:
     """struct image, and the constants behind it."""
-    parts = [config_image(plans, options), *(plans.images[name] for name in ("plans", "ops", "variants"))]
+    tables = (plans.images[name] for name in ("plans", "ops", "variants"))
+    parts = [config_image(plans, options), *tables]
     parts = [part + bytes(-len(part) % 8) for part in parts]
     return b"".join([_IMAGE.pack(*map(len, parts)), *parts])
 
@@ -122,7 +124,8 @@ class Keeper:
             self._control.send(_ORDER.pack(kind, pid, value))
             answer = self._control.recv(4)
         except OSError as error:
-            raise FaultinError("the native tracer does not answer", error.strerror or str(error)) from None
+            why = error.strerror or str(error)
+            raise FaultinError("the native tracer does not answer", why) from None
         if not answer:
             raise FaultinError("the native tracer has ended", "something has killed it")
         return int.from_bytes(answer, "little")
@@ -132,7 +135,10 @@ class Keeper:
         self._control.close()
         for fd in (self.ring_fd, self.wake_fd):
             os.close(fd)
-        self._process.poll()
+        if self.page.shared.live > 0:
+            return
+        with suppress(subprocess.TimeoutExpired):  # reaped here, if it ends as it should
+            self._process.wait(_END)
 
 
 def reason(number: int) -> str:
