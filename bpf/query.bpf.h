@@ -18,7 +18,7 @@
 
 int faultin_see(struct task_state *state, u32 at, u64 key);
 u32 faultin_possible(struct task_state *state);
-u32 faultin_keep(struct task_state *state, u32 returned);
+u32 faultin_keep(struct task_state *state, u32 returned); /* a verdict */
 
 /* What is at `at` from the record on: a piece, captured or missed; or if that is 0, what
  * this key says. */
@@ -41,7 +41,7 @@ __noinline u32 judge(struct task_state *state, u32 returned)
 	/* What is missing may yet be read from outside. */
 	if (state->blurred || (!(record->flags & RECORD_SETTLED) && record->missed & ~record->gone))
 		return faultin_possible(state) ? VERDICT_ASK : VERDICT_DROP;
-	return faultin_keep(state, returned) ? VERDICT_KEEP : VERDICT_DROP;
+	return faultin_keep(state, returned);
 }
 
 __noinline u32 possible(struct task_state *state)

@@ -27,6 +27,7 @@ from faultin.drain.wire import HEAD, PIECE, PIECE_MAX, How, Record, RecordFlag, 
 from faultin.kernel.bpf import run_program
 from faultin.kernel.libbpf import Object, library
 from faultin.query.evaluate import compiled
+from faultin.query.printing import printed
 from faultin.query.query import Query
 from faultin.query.rows import Rows
 from faultin.query.types import MISSING, Cut, CutList, Type
@@ -35,10 +36,11 @@ pytestmark = pytest.mark.kernel
 
 SEED = int(os.environ.get("FAULTIN_SEED", "20261125"))
 # In a guest, which is emulated, fewer: what differs there is the verifier.
-EXPRESSIONS, ROWS = (20, 20) if os.environ.get("FAULTIN_RESULTS") else (500, 20)
+EXPRESSIONS, ROWS = (20, 20) if os.environ.get("FAULTIN_RESULTS") else (600, 20)
 HEAP = 3072  # HEAP_SIZE of bpf/wire.h; behind it a piece has room
 STATE_SIZE = RECORD + HEAD.size + HEAP + PIECE.size + PIECE_MAX
 PLACES = 64
+NAMES = [field.name for field in FIELDS]
 CALLS = [TABLE.by_name(name).nr for name in ("execve", "sendto")]
 
 
@@ -79,6 +81,7 @@ class Call:
 
     def __init__(self, number: int, row: ValuesRow) -> None:
         self._plan = PLANS.plans[number]
+        self.name = self._plan.syscall.name
         self._heap = bytearray()
         self.seen: list[tuple[int, int]] = []
         self._arguments = [0x1000] * 6
@@ -91,7 +94,7 @@ class Call:
         flags = RecordFlag.SETTLED | (RecordFlag.LATE if latency is MISSING else 0)
         missing = ret is MISSING
         fields = (
-            RecordType.CALL, flags, number, number, 1, 1, _u64(values["ts"]), _u64(latency),
+            RecordType.CALL, flags, number, number, 1, 1, _time(values["ts"]), _time(latency),
             0 if missing else ret, *self._arguments, comm[:15], 1, 0, 0,
         )  # fmt: skip
         self.head = HEAD.pack(*fields)
@@ -151,8 +154,9 @@ class Call:
             self.seen.append((0, key))
 
 
-def _u64(value: Any) -> int:
-    return 0 if value is MISSING else value % (1 << 64)
+def _time(value: Any) -> int:
+    """Times are never negative, nor that large."""
+    return 0 if value is MISSING else value % (1 << 62)
 
 
 RECORDS = {"judged": 0, "asked": 0, "true": 0}
@@ -181,12 +185,13 @@ def judged_alike(case):
                 continue
             possible, verdict = subject.verdict(call.head, call.heap, call.seen)
             caller = Caller(call.record, call.record.pieces())
-            caller["exe"] = row.values[[f.name for f in FIELDS].index("exe")]
+            caller["exe"] = row.values[NAMES.index("exe")]
             expected = holds(makes.row(call.record, None, caller))
             RECORDS["judged" if verdict != ASK else "asked"] += 1
             RECORDS["true"] += expected
-            assert possible or not expected, (expr, row)
-            assert verdict in (ASK, KEEP if expected else 0), (expr, row, verdict, expected)
+            what = f"{printed(expr)}\n{call.name} {dict(zip(NAMES, row.values))}: {verdict}"
+            assert possible or not expected, what
+            assert verdict in (ASK, KEEP if expected else 0), what
     finally:
         subject.close()
 
