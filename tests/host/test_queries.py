@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries as a user has them: trace -w, stats and watch, on complete data, with every
+engine that this kernel has."""
+
+import json
+import subprocess
+from base64 import b64decode
+
+import pytest
+from compare import build, load_expected
+from engines import Way, ways
+from running import command, faultin
+
+pytestmark = pytest.mark.kernel
+WAYS = [way for way in ways() if way.strategy == "copy"]
+each_way = pytest.mark.parametrize("way", WAYS, ids=str)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("corpus"))
+
+
+def run(*words, **options):
+    return subprocess.run(command(*words), capture_output=True, text=True, timeout=120, **options)
+
+
+def raw(value):
+    """A value of JSON Lines, as bytes."""
+    return b64decode(value["b64"]) if isinstance(value, dict) else value.encode()
+
+
+def cold_opens(expected):
+    """The paths that the corpus passes to openat and that begin so, as often as it does."""
+    passed = [case["args"].get("filename") for case in load_expected(expected)
+              if case["syscall"] == "openat"]  # fmt: skip
+    paths = [raw(path) for path in passed if path and (isinstance(path, str) or "b64" in path)]
+    return [path for path in paths if path.startswith(b"missing")]
+
+
+@each_way
+def test_a_filter_on_a_cold_path_matches_just_those_calls(way: Way, corpus, tmp_path):
+    expected = tmp_path / "expected"
+    ran = faultin(*way.options, "-e", "openat", "-w", 'path.startswith("missing")', "--",
+                  corpus, "--mode", "cold", expected)  # fmt: skip
+    wanted = cold_opens(expected)
+    assert len(wanted) >= 5
+    assert sorted(raw(event["args"]["filename"]) for event in ran.events) == sorted(wanted)
+
+
+@each_way
+def test_counters_by_a_cold_path_are_the_true_totals(way: Way, corpus, tmp_path):
+    expected, table = tmp_path / "expected", tmp_path / "table"
+    ran = run("stats", "count()", "--by", "path", *way.options, "-e", "openat", "--json",
+              "-w", 'path.startswith("missing")', "-o", table,
+              "--", corpus, "--mode", "cold", expected)  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    counted = {raw(row["path"]): row["count()"] for row in rows if "path" in row}
+    paths = cold_opens(expected)
+    assert counted == {path: paths.count(path) for path in set(paths)}
+
+
+@each_way
+def test_what_is_written_is_searched_and_summed(way: Way, tmp_path):
+    program = tmp_path / "writes.py"
+    program.write_text(
+        "import os\n"
+        "fd = os.open('/dev/null', os.O_WRONLY)\n"
+        "for size in (10, 20, 4000):\n"
+        "    os.write(fd, b'x' * size + b'password')\n"
+        "    os.writev(fd, [b'a' * size, b'b' * 5])\n"
+    )
+    table = tmp_path / "table"
+    ran = run("stats", "sum(len(buf)), sum(iov.len), max(iov.count)", "--by", "syscall", *way.options,
+              "-e", "write,writev", "--csv", "-o", table,
+              "-w", 'b"password" in buf or iov.count == 2', "--", "python3", program)  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert set(table.read_text().splitlines()[1:]) == {"write,4054,0,", "writev,0,4045,2"}
+
+
+@each_way
+def test_a_match_runs_a_command_with_what_was_captured(way: Way, tmp_path):
+    told = tmp_path / "told"
+    ran = run("watch", *way.options, "-e", "openat", "-w", 'path == "/etc/hostname" and ret >= 0',
+              "--capture", "comm,path,ret", "--exec", f"sh -c 'echo $FAULTIN_COMM $FAULTIN_PATH >>{told}'",
+              "--", "sh", "-c", "cat /etc/hostname /etc/hostname")  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert told.read_text() == "cat /etc/hostname\n" * 2
+
+
+def test_once_ends_the_watch_and_not_the_command():
+    ran = run("watch", "-e", "openat", "-w", 'path == "/etc/hostname"', "--capture", "path", "--once",
+              "--", "sh", "-c", "cat /etc/hostname; cat /etc/hostname; exit 3")  # fmt: skip
+    assert ran.stdout.count("openat") == 1 and ran.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["trace", "-w", 'pth == "x"'], "did you mean path?"),
+        (["trace", "-w", "ret <"], "column"),
+        (["stats", "cuont()"], "did you mean count?"),
+        (["stats", "count()", "--by", "ustack"], "not available yet"),
+        (["watch", "-w", "path.startwith('x')"], "did you mean startswith?"),
+    ],
+)
+def test_a_query_that_cannot_be_gets_one_line(words, says):
+    ran = run(*words, "-e", "openat", "--", "true")
+    assert ran.returncode == 2 and says in ran.stderr and ran.stderr.count("\n") == 1
+
+
+def test_stats_alone_counts_calls_errors_and_time():
+    ran = run("stats", "-e", "openat,close", "--", "cat", "/nonexistent-file")
+    assert ran.returncode == 1
+    words = next(line.split() for line in ran.stdout.splitlines() if line.endswith("openat") or " openat " in line)
+    assert int(words[4]) >= 1
