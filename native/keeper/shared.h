@@ -34,8 +34,8 @@ enum order_kind {
 	ORDER_COMMAND = 1,
 	ORDER_FOLLOW = 2,  /* trace a running process */
 	ORDER_BLOCKED = 3, /* report calls that began before `value` */
-	ORDER_QUIET = 4,   /* no records from here on: let the tasks go */
-	ORDER_UNFINISHED = 5, /* report calls that have not returned */
+	/* Report calls that have not returned. No records from here on: let the tasks go. */
+	ORDER_QUIET = 4,
 };
 
 struct order {

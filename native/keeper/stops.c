@@ -249,6 +249,16 @@ static void interrupt(struct task *task, u64 nothing)
 		ptrace(PTRACE_INTERRUPT, task->pid, 0, 0);
 }
 
+static void be_quiet(void)
+{
+	if (is_quiet)
+		return;
+	task_each(report_unfinished, 0);
+	if (!is_filtered)
+		task_each(interrupt, 0);
+	is_quiet = true;
+}
+
 int stops_order(const struct order *order)
 {
 	switch (order ? order->kind : ORDER_QUIET) {
@@ -261,12 +271,7 @@ int stops_order(const struct order *order)
 		task_each(report, order->value);
 		return 0;
 	case ORDER_QUIET:
-		if (!is_quiet && !is_filtered)
-			task_each(interrupt, 0);
-		is_quiet = true;
-		return 0;
-	case ORDER_UNFINISHED:
-		task_each(report_unfinished, 0);
+		be_quiet();
 		return 0;
 	}
 	return EINVAL;

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from running import ROOT, command, faultin
+from unprivileged import faultin_as_nobody
 
 pytestmark = pytest.mark.kernel
 
@@ -67,10 +68,10 @@ def test_a_process_that_is_gone():
 
 
 def test_without_rights():
-    drop = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
-    words = [*drop, *command("trace", "--", "true")]
-    ran = subprocess.run(words, capture_output=True, text=True, cwd="/", timeout=60)
-    assert ran.returncode == 1 and "CAP_BPF" in ran.stderr and ran.stderr.count("\n") == 1
+    ran = faultin_as_nobody("--engine", "deferred", "--", "true")
+    assert ran.status == 1 and "CAP_BPF" in ran.stderr and ran.stderr.count("\n") == 1
+    ran = faultin_as_nobody("--", "true")
+    assert ran.status == 0 and ran.summary["engine"] == "ptrace" and ran.stderr == ""
 
 
 def test_without_libbpf():
@@ -80,7 +81,7 @@ def test_without_libbpf():
         "    if name == 'libbpf.so.1': raise OSError(name)\n"
         "    return real(name, *a, **k)\n"
         "ctypes.CDLL = fake\n"
-        "from faultin.cli.main import main; sys.exit(main(['trace', '--', 'true']))"
+        "from faultin.cli.main import main; sys.exit(main(['trace', '--engine', 'deferred', '--', 'true']))"
     )  # fmt: skip
     ran = subprocess.run([sys.executable, "-c", patch], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 1 and "libbpf1" in ran.stderr and ran.stderr.count("\n") == 1

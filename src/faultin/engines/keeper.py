@@ -35,7 +35,6 @@ class Order(IntEnum):
     FOLLOW = 2
     BLOCKED = 3
     QUIET = 4
-    UNFINISHED = 5
 
 
 class Page(ctypes.Structure):

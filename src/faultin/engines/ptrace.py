@@ -71,7 +71,7 @@ class Ptrace:
         self._keeper.order(Order.BLOCKED, value=before)
 
     def report_unfinished(self) -> None:
-        self._keeper.order(Order.UNFINISHED)
+        """detach() has: a task that is let go cannot be told of any more."""
 
     def detach(self) -> None:
         self._keeper.order(Order.QUIET)
@@ -93,8 +93,8 @@ class Ptrace:
         if new & _PRIVILEGE:
             lines.append(
                 f"{page.path.decode(errors='replace')} runs without the privilege that its file "
-                "gives: the kernel takes it from a program whose tracer has no CAP_SYS_PTRACE; "
-                "run faultin as root"
+                "gives: the kernel takes it from a program whose tracer has no CAP_SYS_PTRACE, or "
+                "that has no_new_privs, as -e needs without CAP_SYS_ADMIN; run faultin as root"
             )
         if new & _PTRACE:
             lines.append(

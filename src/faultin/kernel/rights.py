@@ -10,6 +10,7 @@ from faultin.errors import FaultinError
 
 _SYS_PTRACE, _SYS_ADMIN, _PERFMON, _BPF = 19, 21, 38, 39  # capabilities(7)
 _VERSION_3 = 0x20080522
+_INITIAL_NAMESPACE = "user:[4026531837]"  # PROC_USER_INIT_INO of include/linux/proc_ns.h
 _HEADER, _DATA = Struct("=Ii"), Struct("=6I")
 
 
@@ -27,6 +28,15 @@ class Rights:
         return self.bpf and self.perfmon
 
 
+def _is_initial_namespace() -> bool:
+    """Whether capabilities are those of the whole system: BPF asks for no others. True
+    where there is no /proc to tell."""
+    try:
+        return os.readlink("/proc/self/ns/user") == _INITIAL_NAMESPACE
+    except OSError:
+        return True
+
+
 def rights() -> Rights:
     """From capget(2), as there need not be a /proc; CAP_SYS_ADMIN implies CAP_BPF and
     CAP_PERFMON."""
@@ -37,9 +47,10 @@ def rights() -> Rights:
     low, _, _, high, _, _ = _DATA.unpack(data.raw)
     effective = high << 32 | low
     admin = bool(effective >> _SYS_ADMIN & 1)
+    initial = _is_initial_namespace()
     return Rights(
-        bpf=admin or bool(effective >> _BPF & 1),
-        perfmon=admin or bool(effective >> _PERFMON & 1),
+        bpf=initial and (admin or bool(effective >> _BPF & 1)),
+        perfmon=initial and (admin or bool(effective >> _PERFMON & 1)),
         ptrace=bool(effective >> _SYS_PTRACE & 1),
         admin=admin,
     )

@@ -28,7 +28,7 @@ static int sleeps(void)
 		die(path);
 	fclose(stat);
 	end = strrchr(line, ')');
-	return end && (end[2] == 'S' || end[2] == 'D');
+	return end && (end[2] == 'S' || end[2] == 'D' || end[2] == 't');
 }
 
 /* Asleep in several looks in a row: not just between two instructions. */
