@@ -12,7 +12,8 @@ _SLEEPABLE = ("tracepoint", "fentry", "deferred")
 
 @dataclass(frozen=True)
 class Kernel:
-    """A series of a Debian suite. engines: those that must be usable, the best first.
+    """A series of a Debian suite. engines: those of BPF that must be usable, the best first.
+    Engine ptrace is behind them on every kernel.
 
     task_work: whether absent memory is read in the task's own context. build: it is
     built from the series' source with error-injection.config.
