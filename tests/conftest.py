@@ -4,6 +4,11 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow day is no failure.
+settings.register_profile("faultin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("faultin")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,6 +15,8 @@ OPTIONS = ["-f", "-ff", "-qq", "-v", "-xx", "-s", "4096"]
 
 # greedy, as the last "= " is that of the return value; what follows it is for people
 _LINE = re.compile(r"(\w+)\((.*)\)\s+= (\?|-?\w+)(?: (E[A-Z0-9_]+))?(?: [(\[].*)?")
+# strace has let go of a task in its last call: the program had ended under it
+_DETACHED = re.compile(r"(\w+)\((.*) <detached \.\.\.>")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _PAIRS = {"[": 1, "{": 1, "(": 1, "]": -1, "}": -1, ")": -1}
 
@@ -60,6 +62,8 @@ def call(line: str) -> Call | None:
     """The call of a line; None for signals and exits."""
     if line.startswith(("---", "+++")):
         return None
+    if left := _DETACHED.fullmatch(line):
+        return Call(left[1], tuple([value(part) for part in split(left[2])]), None, None)
     found = _LINE.fullmatch(line)
     if found is None:
         raise ValueError(f"no line of strace: {line[:200]!r}")
