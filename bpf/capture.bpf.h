@@ -175,8 +175,9 @@ static __always_inline int capture_iovec(struct task_state *state, u64 base, u64
 	return walk.missed;
 }
 
-/* A msghdr (or mmsghdr, if `left` is to come from it) and all that it names. */
-static __always_inline int capture_message(struct task_state *state, u64 addr, u64 key, u64 left, u32 size)
+/* A msghdr (or mmsghdr, if `left` is to come from it) and all that it names. A function of
+ * its own, as its header would be on the stack of each that calls it. */
+__noinline int capture_message(struct task_state *state, u64 addr, u64 key, u64 left, u32 size)
 {
 	struct user_msghdr msg = {};
 	u32 place, missed = 0;

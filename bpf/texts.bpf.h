@@ -78,20 +78,29 @@ static long compare_word(u64 i, struct comparing *c)
 	return !!c->differ;
 }
 
+/* Written out: 6.1's verifier does not see where a loop of this kind ends. */
+#define COMPARE(i)                   \
+	do {                         \
+		if ((i) >= c->len)   \
+			return 1;    \
+		if (differ_at(c, i)) \
+			return 0;    \
+	} while (0)
+
 static __always_inline u32 is_equal(struct comparing *c)
 {
-	u32 i;
-
 	if (c->len > NEAR) {
 		bpf_loop((c->len + 7) / 8, compare_word, c, 0);
 		return !c->differ;
 	}
-	for (i = 0; i < NEAR; i += 8) {
-		if (i >= c->len)
-			break;
-		if (differ_at(c, i))
-			return 0;
-	}
+	COMPARE(0);
+	COMPARE(8);
+	COMPARE(16);
+	COMPARE(24);
+	COMPARE(32);
+	COMPARE(40);
+	COMPARE(48);
+	COMPARE(56);
 	return 1;
 }
 

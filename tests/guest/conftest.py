@@ -24,7 +24,7 @@ def started(request, tmp_path_factory) -> dict[str, Future]:
     """All the guests that were asked for, on their way."""
     base = tmp_path_factory.mktemp("guests")
     pool = ThreadPoolExecutor(_AT_ONCE)
-    kernels = chosen(request.config.getoption("--guests"))
+    kernels = chosen(request.config.getoption("--guests"))[::-1]  # the newest take longest
     return {kernel.name: pool.submit(_start, kernel, base / kernel.name) for kernel in kernels}
 
 

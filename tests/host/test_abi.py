@@ -2,6 +2,7 @@
 """Calls of i386 and x32 are decoded by their own numbers and layouts, on cold pages too."""
 
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -79,5 +80,6 @@ def test_text_and_counts_say_the_abi(program):
         for words in (["-e", "openat"], ["-e", "openat", "-c"])
     )
     assert 'openat@i386(AT_FDCWD, "/abi/openat", O_RDONLY) = -1 ENOENT' in text.stderr
-    assert 'openat@x32(AT_FDCWD, "/abi/x32", O_RDONLY)' in text.stderr
+    # Where x32 is switched off, nobody has read the path before the program is gone.
+    assert re.search(r'openat@x32\(AT_FDCWD, ("/abi/x32"|<gone>), O_RDONLY\)', text.stderr)
     assert "openat@i386" in counts.stderr
