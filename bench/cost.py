@@ -24,6 +24,14 @@ PRINT_PATHS = (
 )
 
 
+def filtered(where: str) -> list[str]:
+    return faultin("--format", "none", "-e", "openat", "-w", where)
+
+
+def stats(*words: str) -> list[str]:
+    return [sys.executable, "-m", "faultin", "stats", *words, "-e", "openat", "-o", str(SINK)]
+
+
 def contestants(program: Path) -> dict[str, tuple[list[str], float]]:
     """By name: the words before the loop's arguments, and how much of its rounds it is given."""
     strace = ["strace", "-f", "-o", str(SINK)]
@@ -32,6 +40,9 @@ def contestants(program: Path) -> dict[str, tuple[list[str], float]]:
         "bare": ([], 1.0),
         "faultin -e openat": ([*faultin("--format", "none", "-e", "openat"), "--"], 1.0),
         "faultin -e openat, JSON Lines": ([*faultin("--format", "jsonl", "-e", "openat"), "--"], 1.0),
+        "faultin -e openat -w, none wanted": ([*filtered('path == "/nowhere"'), "--"], 1.0),
+        "faultin -e openat -w, all wanted": ([*filtered("missing(path) or len(path) > 0"), "--"], 1.0),
+        "faultin stats, count by path": ([*stats("count()", "--by", "path"), "--"], 1.0),
         "faultin (everything)": ([*faultin("--format", "none"), "--"], 1.0),
         "bpftrace, counting": (["bpftrace", "-q", "-e", COUNT_PATHS, "-c"], 1.0),
         "bpftrace, printing": (["bpftrace", "-q", "-o", str(SINK), "-e", PRINT_PATHS, "-c"], 0.5),

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,14 +39,23 @@ static void wait_until_it_sleeps(void)
 		usleep(PAUSE_US);
 }
 
+/* Each path is on a page that is not mapped in: whoever reads it takes a fault too. */
 static void work(const char *who)
 {
-	char path[64];
+	int file = memfd_create("paths", MFD_CLOEXEC);
+	char path[64] = "", *page;
 
+	if (file < 0 || pwrite(file, path, sizeof(path), 0) < 0)
+		die("memfd");
+	page = mmap(NULL, sizeof(path), PROT_READ, MAP_SHARED, file, 0);
+	if (page == MAP_FAILED)
+		die("mmap");
 	wait_until_it_sleeps();
 	for (long i = 0; i < calls; i++) {
 		snprintf(path, sizeof(path), "/hostile/%s/%ld", who, i);
-		access(path, F_OK);
+		if (pwrite(file, path, sizeof(path), 0) < 0 || madvise(page, sizeof(path), MADV_DONTNEED))
+			die("path");
+		access(page, F_OK);
 	}
 }
 
