@@ -28,7 +28,10 @@ PATIENCE = 240.0  # seconds: these tests run in slow emulators too
 NEVER = -1
 LATE_MS = 1000
 
+# In a guest, where each of these takes a while: the best engine, with its two extremes.
 WAYS = every_way()
+if os.environ.get("FAULTIN_RESULTS"):
+    WAYS = [way for way in WAYS if way.engine == WAYS[0].engine and way.strategy != "prefault"]
 each_way = pytest.mark.parametrize("way", WAYS, ids=str)
 # What does not depend on the strategy.
 each_engine = pytest.mark.parametrize("way", [w for w in WAYS if w.strategy == "copy"], ids=str)
