@@ -214,7 +214,8 @@ def others_flow(trace, way):
     assert trace.summary()["lost"] == {}
     assert trace.summary()["events"] == len(trace.events())
     held_up = trace.summary().get("fell_back", {})
-    assert held_up.keys() == ({"ring_full"} if way.strategy == "ring" else set())
+    # On the CPU of the stuck call the others' cold paths are read at exit: its program is busy.
+    assert held_up.keys() - {"not_at_entry"} == ({"ring_full"} if way.strategy == "ring" else set())
 
 
 @each_way
