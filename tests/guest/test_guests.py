@@ -48,4 +48,4 @@ def test_host_suite(kernel, result, capsys):
         print(tables.corpus(result.folder))
     said = [f"{case.get('name')}:\n{_failure(case).text[-1500:]}" for case in failed]
     assert not failed, "\n\n".join(said)
-    assert len(cases) > 50
+    assert len(cases) - len(skipped) > 25
