@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../bpf/wire.h"
+
 #define BUSY (1u << 31)
 #define DISCARD (1u << 30)
 #define HEADER 8
@@ -56,7 +58,8 @@ static int map_again(const struct ring *ring, int fd, uint64_t size)
  * -1. */
 struct ring *faultin_ring_open(int fd, uint64_t size, int skip, int wake)
 {
-	struct epoll_event event = { .events = wake < 0 ? EPOLLIN : EPOLLIN | EPOLLET };
+	/* By edge: what waits without having woken anybody is not what is waited for. */
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	struct ring *ring = calloc(1, sizeof(*ring));
 	int err;
 
@@ -127,18 +130,25 @@ static int take_skipped(struct ring *ring, uint8_t *out, uint64_t room, uint64_t
 	return full;
 }
 
+/* Waits as many ms, or until somebody is woken. */
+void faultin_ring_wait(struct ring *ring, int timeout)
+{
+	struct epoll_event event;
+
+	epoll_wait(ring->epoll, &event, 1, timeout);
+}
+
 /* Copies records to `out`, each as the ring holds it: 8 bytes whose first four
  * are its length, then its bytes padded to 8. Returns the bytes copied; waits
  * `timeout` ms when there are none; -1 if the first does not fit into `room`. */
 int64_t faultin_ring_drain(struct ring *ring, uint8_t *out, uint64_t room, int timeout)
 {
 	uint64_t copied = 0, producer;
-	struct epoll_event event;
 	int full;
 
 	producer = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 	if (ring->next == producer && timeout) {
-		epoll_wait(ring->epoll, &event, 1, timeout);
+		faultin_ring_wait(ring, timeout);
 		producer = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 	}
 	full = take_skipped(ring, out, room, &copied);
@@ -156,4 +166,23 @@ int64_t faultin_ring_drain(struct ring *ring, uint8_t *out, uint64_t room, int t
 	}
 	__atomic_store_n(ring->consumer, ring->skipped ? ring->busy[0] : ring->next, __ATOMIC_RELEASE);
 	return full && !copied ? -1 : copied;
+}
+
+/* Where in what was drained are calls whose memory was absent, and may still be read by
+ * somebody else: those that have all their pieces here. Returns how many, `most` at the
+ * most. */
+int64_t faultin_ring_incomplete(const uint8_t *drained, uint64_t size, uint64_t *found, int64_t most)
+{
+	uint64_t at = 0;
+	int64_t n = 0;
+
+	while (at < size && n < most) {
+		const struct record *record = (const struct record *)(drained + at + HEADER);
+
+		if ((record->type & ~RECORD_JUDGED) == RECORD_CALL && record->missed & ~record->gone &&
+		    !(record->flags & (RECORD_SETTLED | RECORD_SPILLED)))
+			found[n++] = at;
+		at += size_of(*(const uint32_t *)(drained + at));
+	}
+	return n;
 }

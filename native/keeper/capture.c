@@ -15,12 +15,11 @@
 _Static_assert(ABSENTS == ABSENT_MAX, "capture.h says how many ranges there are");
 
 _Thread_local struct task *current_task;
-/* Touching has no output. */
-static _Thread_local bool is_discarding;
+static _Thread_local sender *sending = output_send;
 
 static __always_inline int send(void *data, u32 size, bool urgent)
 {
-	return is_discarding ? 0 : output_send(data, size, urgent);
+	return sending(data, size, urgent);
 }
 
 /* Where each operation begins to read: most strings and structures are shorter than this. */
@@ -253,6 +252,12 @@ void call_ended(struct task *task, int status, bool told)
 	send(record, sizeof(*record), false);
 }
 
+/* Touching has no output. */
+static int discard(const void *data, u32 size, bool urgent)
+{
+	return 0;
+}
+
 bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting)
 {
 	static _Thread_local struct task_state state;
@@ -261,7 +266,7 @@ bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting)
 	if (!narrow && is_unwanted(entered->nr))
 		return true;
 	current_task = &task;
-	is_discarding = true;
+	sending = discard;
 	if (faulting)
 		memory_begin_faulting(pid);
 	else
@@ -270,4 +275,22 @@ bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting)
 	state.record.missed = 0;
 	enter(&state, entered, entered->nr);
 	return !state.record.missed;
+}
+
+void call_again(const struct record *record, sender *to)
+{
+	static _Thread_local struct task_state state;
+	const struct plan *plan = plan_at(record->plan);
+	u32 wanted = record->missed & ~record->gone;
+
+	if (!plan)
+		return;
+	if (!wanted) /* nobody has read anything yet */
+		wanted = (1u << plan->inputs) - 1;
+	sending = to;
+	state.record = *record;
+	state.used = 0;
+	memory_begin_faulting(record->tid);
+	run_all(&state, plan->ops, wanted, HOW_REMOTE);
+	send(&state.record, record_size(&state), false);
 }

@@ -48,4 +48,10 @@ void call_ended(struct task *task, int status, bool told);
  * absent. Returns whether all was there. */
 bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting);
 
+/* Takes a record, with its pieces: returns 0, or -1 if it is lost. */
+typedef int sender(const void *data, u32 size, bool urgent);
+/* Reads from here what a record lacks, faults taken: as records whose pieces are what was
+ * read. */
+void call_again(const struct record *record, sender *to);
+
 #endif

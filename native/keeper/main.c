@@ -7,10 +7,11 @@
  *     keeper trace RING SIZE WAKE IMAGE CONTROL
  *     keeper assist LISTENER PENDING IMAGE COMMAND FAILURE
  *     keeper standby LISTENER PENDING LIFELINE
+ *     keeper remote IMAGE
  *     keeper probe
  *
  * with file descriptors as numbers; `assist` and `standby` are the two that serve `faultin
- * assist`, `probe` says what is missing. Its name is not faultin's, so that whoever kills that
+ * assist`, `remote` only reads, for a faultin that traces otherwise, `probe` says what is missing. Its name is not faultin's, so that whoever kills that
  * by name does not take the tracer from under the command.
  */
 #define _GNU_SOURCE
@@ -29,6 +30,7 @@
 #include "output.h"
 #include "place.h"
 #include "probe.h"
+#include "remote.h"
 #include "stops.h"
 
 static const int ignored[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU,
@@ -112,6 +114,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(what, "probe"))
 		return probe();
+	if (argc == 3 && !strcmp(what, "remote"))
+		return remote_main(argv + 2);
 	if (argc == 7 && !strcmp(what, "assist"))
 		return assist_main(argv + 2);
 	if (argc == 5 && !strcmp(what, "standby")) {

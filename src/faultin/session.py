@@ -13,11 +13,13 @@ from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
 from faultin.consume.base import Consumer
 from faultin.decode.calls import Decoder
+from faultin.decode.late import Late
 from faultin.decode.reader import Reader
 from faultin.decode.remote import fill
-from faultin.drain.ring import Map, Ring
+from faultin.drain.ring import Chunk, Map, Ring
 from faultin.drain.wire import Assembler, records
 from faultin.engines.base import Engine
+from faultin.engines.keeper import trace_image
 from faultin.errors import CommandError
 from faultin.event import Summary
 from faultin.launch import Command
@@ -48,17 +50,21 @@ class Session:
         self._events = 0
         self._stop = ""
         offset = time.time_ns() - time.monotonic_ns()
-        self._reader = Reader()
+        self._reader = Reader(trace_image(plans, options))
+        reading = partial(fill, self._reader)
+        decoder = Decoder(plans, offset, reading)
+        self._late = Late(reading)
         if engine.reads_remotely:
             self._reader.start()
-        reading = partial(fill, self._reader, max_bytes=options.max_bytes)
-        self._consumer = consuming(Decoder(plans, offset, reading), offset)
+            self._late.start()
+        self._consumer = consuming(decoder, offset)
         self._assembler = Assembler()
         engine.set_clock(offset)
         parts = engine.parts_fd
         self._ring = Ring(
             Map(engine.ring_fd, options.ring_bytes, wake=engine.wake_fd),
             None if parts is None else Map(parts, options.parts_bytes, skip=True),
+            self._late.show if engine.reads_remotely else None,
         )
         engine.attach()
         self._ring.start()
@@ -108,10 +114,10 @@ class Session:
         for notice in self._engine.notices():
             self._tell(notice)
 
-    def _handle(self, chunk: bytes) -> None:
+    def _handle(self, chunk: Chunk) -> None:
         whole = self._assembler.whole
         self._events += self._consumer.take(
-            record for part in records(chunk) if (record := whole(part))
+            record for part in records(chunk.data, more=chunk.more) if (record := whole(part))
         )
 
     def _finish(self) -> Summary:
@@ -130,6 +136,7 @@ class Session:
             self._consumer.close(summary)
             return summary
         finally:
+            self._late.close()
             self._reader.close()
             self._ring.close()
             self._engine.close()

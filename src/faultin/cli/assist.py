@@ -38,7 +38,7 @@ def _prepared(expression: str) -> tuple[bytes, bytes]:
 
 def _supervise(command, code: bytes, image: bytes) -> None:
     """Becomes the supervisor."""
-    from faultin.engines.keeper import memfd, program, start
+    from faultin.native import memfd, program, start
 
     listener = command.listen(code)
     pending, plans = memfd("faultin-pending", size=_PENDING), memfd("faultin-plans", image)

@@ -30,7 +30,7 @@ _LATE, _COMPAT = RecordFlag.LATE.value, RecordFlag.COMPAT.value
 _PART_LOST = RecordFlag.PART_LOST.value
 _MANY = (OpKind.STRINGS, OpKind.IOVEC, OpKind.MMSGHDR)
 _ERRNO_MAX, _EFAULT = 4095, -14
-Fill = Callable[[Record, Plan], list[Piece]]
+Fill = Callable[[list[Record]], list[list[Piece]]]
 
 
 def is_incomplete(record: Record) -> bool:
@@ -144,10 +144,9 @@ class Decoder:
     def complete(self, record: Record) -> list[Piece]:
         """All pieces of a record, those that have to be read from here included: once."""
         pieces = record.pieces() if record.body else []
-        plan = self._plans.plans.get(record.plan)
-        if plan and is_incomplete(record) and self._fill:
+        if is_incomplete(record) and self._fill:
             if record.more is None:
-                record.more = self._fill(record, plan)
+                (record.more,) = self._fill([record])
             pieces += record.more
         return pieces
 

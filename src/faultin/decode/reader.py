@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reader: the memory of other processes, without being held up by it.
 
-In: a task, an address, a size. Out: bytes, fewer or none where there is no memory.
-A page may stall whoever touches it, for ever: one under userfaultfd, or of a file
-system whose server does not answer. So a process of its own reads, and is killed when
-it takes too long; it cannot be a thread, as the kernel lets no signal end some of these
-waits, and faultin could not end then. A process whose memory stalled once is not read
-again.
+In: heads of records. Out: the pieces that they lack, as far as they could be read: bytes
+of the wire format. A page may stall whoever touches it, for ever: one under userfaultfd,
+or of a file system whose server does not answer. So a process of its own reads
+(native/keeper/remote.c), and is killed when it takes too long; it cannot be a thread, as
+the kernel lets no signal end some of these waits, and faultin could not end then. A
+process whose memory stalled once is not read again.
 """
 
 import os
 import select
 import subprocess
-import sys
+import threading
 import time
-from pathlib import Path
+from struct import Struct
 
-from faultin.decode.reader_process import REPLY, REQUEST
+from faultin.native import memfd, start
 
-_PROGRAM = Path(__file__).with_name("reader_process.py")
-_PATIENCE = 1.0         # seconds for one read. A slow disk has to answer in that time
+REPLY = Struct("=Q")      # bytes that follow
+_PATIENCE = 1.0         # seconds for one record. A slow disk has to answer in that time
 _LEAST_PATIENCE = 0.02  # ... when many have stalled: each halves it
-_START = 60.0           # seconds until the process is there: much, but emulators are slow
+_AT_ONCE = 256          # requests that a pipe holds, whether or not they are read
 
 
 class _Stalled(Exception):
@@ -31,23 +31,21 @@ class _Stalled(Exception):
 class _Process:
     """The process, running."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_PROGRAM)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True,
+    def __init__(self, image: int) -> None:
+        pipe = subprocess.PIPE
+        self._process = start(
+            ["remote", str(image)], [image], stdin=pipe, stdout=pipe, bufsize=0
         )  # fmt: skip
         assert self._process.stdin and self._process.stdout
         self._requests, self._replies = self._process.stdin, self._process.stdout
-        self._ready = False
 
-    def read(self, tid: int, address: int, size: int, patience: float) -> bytes:
-        if not self._ready:
-            self._exactly(1, time.monotonic() + _START)
-            self._ready = True
+    def ask(self, heads: bytes) -> None:
         try:
-            self._requests.write(REQUEST.pack(tid, address, size))
+            self._requests.write(heads)
         except BrokenPipeError:
             raise _Stalled from None
+
+    def answer(self, patience: float) -> bytes:
         end = time.monotonic() + patience
         return self._exactly(REPLY.unpack(self._exactly(REPLY.size, end))[0], end)
 
@@ -73,33 +71,54 @@ class _Process:
 
 
 class Reader:
-    """Reads, in a process that is there from start() or the first read on, until close()."""
+    """Reads, in a process that is there from start() or the first read on, until close().
+    `image`: struct image of the trace (native/keeper/shared.h). Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, image: bytes) -> None:
+        self._image = memfd("faultin-plans", image)
         self._process: _Process | None = None
         self._patience = _PATIENCE
         self._stalled: set[int] = set()
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Starts the process now, so that the first read does not wait for it."""
         if self._process is None:
-            self._process = _Process()
+            self._process = _Process(self._image)
 
-    def read(self, pid: int, tid: int, address: int, size: int) -> bytes:
-        """As many of `size` bytes at `address` of task `tid`, of process `pid`, as there are."""
-        if pid in self._stalled:
-            return b""
-        self.start()
-        assert self._process is not None
+    def read(self, heads: list[tuple[int, bytes]]) -> list[bytes]:
+        """What records lack, of each its process and its head; empty where there is nothing."""
+        with self._lock:
+            found: list[bytes] = []
+            while len(found) < len(heads):
+                found += self._some(heads[len(found) : len(found) + _AT_ONCE])
+            return found
+
+    def _some(self, heads: list[tuple[int, bytes]]) -> list[bytes]:
+        """Of the first of them, until one stalls."""
+        if heads[0][0] in self._stalled:
+            return [b""]
+        count = next((n for n, head in enumerate(heads) if head[0] in self._stalled), len(heads))
+        found: list[bytes] = []
         try:
-            return self._process.read(tid, address, size, self._patience)
+            self.start()
+            assert self._process is not None
+            self._process.ask(b"".join(head for _, head in heads[:count]))
+            for _ in range(count):
+                found.append(self._process.answer(self._patience))
         except _Stalled:
-            self._stalled.add(pid)
+            self._stalled.add(heads[len(found)][0])
             self._patience = max(self._patience / 2, _LEAST_PATIENCE)
-            self.close()
-            return b""
+            self._end()
+            found.append(b"")
+        return found
 
-    def close(self) -> None:
+    def _end(self) -> None:
         if self._process is not None:
             self._process.end()
             self._process = None
+
+    def close(self) -> None:
+        """Does not wait for a read: that may never end."""
+        self._end()
+        os.close(self._image)

@@ -10,14 +10,17 @@ import ctypes
 import os
 import queue
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from faultin.drain.wire import Piece
 from faultin.errors import FaultinError
 
 _ROOM = 4 << 20
 _PATIENCE_MS = 20
-_GATHER = 0.005  # seconds in which more records come together: fewer, larger chunks
+_GATHER_MS = 5  # in which more records come together, if none is urgent: fewer, larger chunks
 
 
 @cache
@@ -35,6 +38,12 @@ def native() -> ctypes.CDLL:
     lib.faultin_ring_drain.restype = ctypes.c_int64
     lib.faultin_ring_drain.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int,
+    ]  # fmt: skip
+    lib.faultin_ring_wait.restype = None
+    lib.faultin_ring_wait.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    lib.faultin_ring_incomplete.restype = ctypes.c_int64
+    lib.faultin_ring_incomplete.argtypes = [
+        ctypes.c_char_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_int64,
     ]  # fmt: skip
     lib.faultin_ring_close.restype = None
     lib.faultin_ring_close.argtypes = [ctypes.c_void_p]
@@ -59,19 +68,38 @@ class Map:
         size = self._native.faultin_ring_drain(self._ring, self._room, _ROOM, patience)
         return bytes(self._view[:size]) if size > 0 else b""
 
+    def wait(self, patience: int) -> None:
+        """As many ms, or until the kernel's side wakes whoever waits."""
+        self._native.faultin_ring_wait(self._ring, patience)
+
     def close(self) -> None:
         self._native.faultin_ring_close(self._ring)
         self._ring = None
 
 
+@dataclass(slots=True)
+class Chunk:
+    """Whole records, and by their offsets what was read of some from here; `taken` when
+    they are being handled, so that reading ahead of that is too late."""
+
+    data: bytes
+    more: dict[int, list[Piece]] = field(default_factory=dict)
+    taken: bool = False
+
+
 class Ring:
     """The consumer of a trace's ring buffers: `records`, and `parts` of them if they
     have one of their own. A part is sent before its record, so that parts that are
-    looked for after the record are there, and go ahead of it."""
+    looked for after the record are there, and go ahead of it. Each chunk is shown to
+    `show` when it comes, which must not wait."""
 
-    def __init__(self, records: Map, parts: Map | None = None, backlog: int = 1 << 30) -> None:
+    def __init__(
+        self, records: Map, parts: Map | None = None,
+        show: Callable[[Chunk], None] | None = None, backlog: int = 1 << 30,
+    ) -> None:  # fmt: skip
         self._records, self._parts = records, parts
-        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._show = show
+        self._chunks: queue.SimpleQueue[Chunk] = queue.SimpleQueue()
         self._backlog = backlog
         self._waiting = 0
         self._stopping = threading.Event()
@@ -94,22 +122,26 @@ class Ring:
             if self._waiting > self._backlog:
                 self._stopping.wait(_PATIENCE_MS / 1000)
                 continue
-            if chunk := self._drain(_PATIENCE_MS):
-                self._waiting += len(chunk)
+            if data := self._drain(_PATIENCE_MS):
+                chunk = Chunk(data)
+                self._waiting += len(data)
                 self._chunks.put(chunk)
-                if len(chunk) < _ROOM // 4:
-                    self._stopping.wait(_GATHER)
+                if self._show:
+                    self._show(chunk)
+                if len(data) < _ROOM // 4:
+                    self._records.wait(_GATHER_MS)
 
-    def take(self, seconds: float) -> bytes:
-        """The next chunk of records; empty if none came in that time."""
+    def take(self, seconds: float) -> Chunk | None:
+        """The next chunk of records, or None if none came in that time."""
         try:
             chunk = self._chunks.get(timeout=seconds)
         except queue.Empty:
-            return b""
-        self._waiting -= len(chunk)
+            return None
+        self._waiting -= len(chunk.data)
+        chunk.taken = True
         return chunk
 
-    def finish(self) -> list[bytes]:
+    def finish(self) -> list[Chunk]:
         """Stops the thread; gives all that is left, the last records included."""
         self._stopping.set()
         if self._thread.is_alive():
@@ -117,8 +149,8 @@ class Ring:
         rest = []
         while not self._chunks.empty():
             rest.append(self._chunks.get())
-        while chunk := self._drain(0):
-            rest.append(chunk)
+        while data := self._drain(0):
+            rest.append(Chunk(data))
         return rest
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ header's; tests/unit/test_wire.py compiles the header and compares.
 from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from struct import Struct
-from typing import Iterator, NamedTuple
+from typing import Iterator, Mapping, NamedTuple
 
 PIECE_MAX = 4096
 RANGE_MAX = 1024 * 1024
@@ -123,32 +123,46 @@ class Record:
 
     def pieces(self) -> list[Piece]:
         """The captured ranges, in the order in which they were read."""
-        found: list[Piece] = []
-        body, at, unpack, size = self.body, 0, PIECE.unpack_from, PIECE.size
-        end = len(body) - size
-        while at <= end:
-            address, op, role, how, index, outer, want, length = unpack(body, at)
-            at += size
-            data = body[at : at + length]
-            found.append(Piece(address, op, role, how, index, outer, want, data))
-            at += (length + 7) & ~7
-        return found
+        return pieces(self.body)
 
 
-def records(chunk: bytes) -> Iterator[Record]:
-    """The records of a chunk as the native drain copies it: whole ring entries."""
-    at, end, head = 0, len(chunk), HEAD.size
+def pieces(body: bytes) -> list[Piece]:
+    """What is behind the head of a record."""
+    found: list[Piece] = []
+    at, unpack, size = 0, PIECE.unpack_from, PIECE.size
+    end = len(body) - size
+    while at <= end:
+        address, op, role, how, index, outer, want, length = unpack(body, at)
+        at += size
+        data = body[at : at + length]
+        found.append(Piece(address, op, role, how, index, outer, want, data))
+        at += (length + 7) & ~7
+    return found
+
+
+def head(record: Record) -> bytes:
+    """A record's head, without the mark of who judged it."""
+    r = record
+    numbers = (r.type, r.flags, r.plan, r.nr, r.pid, r.tid, r.ts, r.latency, r.ret)
+    return HEAD.pack(*numbers, *r.arguments, r.comm, r.seq, r.missed, r.gone)
+
+
+def records(chunk: bytes, at: int = 0, more: Mapping[int, list[Piece]] = {}) -> Iterator[Record]:
+    """The records of a chunk as the native drain copies it, whole ring entries, from
+    offset `at` on; `more` by their offsets, which may still grow."""
+    end, head = len(chunk), HEAD.size
     unpack = HEAD.unpack_from
     while at < end:
         length = int.from_bytes(chunk[at : at + 4], "little") & 0x3FFFFFFF
+        read = more.get(at) if more else None
         at += RING_HEADER
         f = unpack(chunk, at)
         body = chunk[at + head : at + length]
         if f[0] < _JUDGED:
-            yield Record(*f[:9], f[9:15], f[15], f[16], f[17], f[18], body)
+            yield Record(*f[:9], f[9:15], f[15], f[16], f[17], f[18], body, False, read)
         else:
             kind = f[0] - _JUDGED
-            yield Record(kind, *f[1:9], f[9:15], f[15], f[16], f[17], f[18], body, True)
+            yield Record(kind, *f[1:9], f[9:15], f[15], f[16], f[17], f[18], body, True, read)
         at += (length + 7) & ~7
 
 

@@ -15,16 +15,14 @@ import subprocess
 from contextlib import suppress
 from enum import IntEnum
 from functools import cache
-from pathlib import Path
 from struct import Struct
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options, config_image
 from faultin.engines.shared import Shared
 from faultin.errors import FaultinError
+from faultin.native import memfd, program, start
 
-_PROGRAM = Path(__file__).parents[1] / "_built" / "keeper"
-_NAME = "tracing-keeper"  # not faultin's: see native/keeper/main.c
 _PAGE = 4096
 _ORDER = Struct("=IIQ")
 _IMAGE = Struct("=4I")
@@ -50,16 +48,6 @@ class Page(ctypes.Structure):
     ]
 
 
-def program() -> str:
-    """The keeper's file. FaultinError if it is not there."""
-    if not os.access(_PROGRAM, os.X_OK):
-        raise FaultinError(
-            "faultin's native tracer is not in this installation, or is not executable",
-            str(_PROGRAM), "install faultin again, with pip, for this architecture",
-        )  # fmt: skip
-    return str(_PROGRAM)
-
-
 @cache
 def missing() -> str:
     """Why tasks cannot be traced here; empty if they can."""
@@ -72,29 +60,12 @@ def missing() -> str:
     return ran.stdout.strip() or f"its native tracer ended with {ran.returncode}"
 
 
-def memfd(name: str, data: bytes = b"", size: int = 0) -> int:
-    """Anonymous memory with these bytes in it, or of this size."""
-    fd = os.memfd_create(name, os.MFD_CLOEXEC)
-    os.ftruncate(fd, max(len(data), size))
-    if data:
-        os.pwrite(fd, data, 0)
-    return fd
-
-
 def trace_image(plans: Plans, options: Options) -> bytes:
     """struct image, and the constants behind it."""
     tables = (plans.images[name] for name in ("plans", "ops", "variants"))
     parts = [config_image(plans, options), *tables]
     parts = [part + bytes(-len(part) % 8) for part in parts]
     return b"".join([_IMAGE.pack(*map(len, parts)), *parts])
-
-
-def start(words: list[str], fds: list[int]) -> subprocess.Popen:
-    """The keeper, in a process group of its own: what a terminal sends is not for it. It
-    stays in our session, so that the scheduler sees it beside the tasks it serves."""
-    return subprocess.Popen(
-        [_NAME, *words], executable=program(), pass_fds=fds, process_group=0
-    )  # fmt: skip
 
 
 class Keeper:
