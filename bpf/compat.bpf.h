@@ -79,6 +79,7 @@ struct task_struct {
 struct linux_binprm {
 	const char *filename;
 	const char *interp;
+	const char *fdpath; /* what filename is for an execveat that is relative to a descriptor */
 };
 
 struct bpf_iter_meta;

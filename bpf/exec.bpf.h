@@ -8,12 +8,11 @@
 #include "state.bpf.h"
 
 /* The last moment at which what exec was given can be read: the kernel has just
- * read it, so it is resident, and the address space is still the old one. Loaded
- * where the kernel has it. It needs no twin: what it misses, sched_exec has. */
-SEC("?tp_btf/sched_prepare_exec")
-int sched_prepare(u64 *ctx)
+ * read it, so it is resident, and the address space is still the old one. It needs no
+ * twin: what it misses, sched_exec has. */
+static __always_inline int preparing(struct task_struct *task)
 {
-	struct task_state *state = state_of((void *)ctx[0]);
+	struct task_state *state = state_of(task);
 	const struct plan *plan;
 
 	if (!state || state->phase != PHASE_CALL || !state->record.missed || !faultin_config.retry_at_exit)
@@ -22,6 +21,39 @@ int sched_prepare(u64 *ctx)
 	if (plan)
 		run_all(state, plan->inputs, state->record.missed, HOW_EXEC);
 	return 0;
+}
+
+SEC("?tp_btf/sched_prepare_exec")
+int sched_prepare(u64 *ctx)
+{
+	return preparing((void *)ctx[0]);
+}
+
+/* Where there is no such tracepoint: the function in which it stands since then. */
+SEC("?fentry/begin_new_exec")
+int begin_new_exec(u64 *ctx)
+{
+	return preparing(bpf_get_current_task_btf());
+}
+
+#define FD_PATH "/dev/fd/"
+
+/* Where the path that an execveat was given begins in what the kernel made of it:
+ * "/dev/fd/5/path", or for an empty one "/dev/fd/5". */
+static __always_inline u64 after_fd(u64 path)
+{
+	char made[32];
+	u32 i;
+
+	if (bpf_probe_read_kernel_str(made, sizeof(made), (void *)path) < 0)
+		return path;
+	for (i = sizeof(FD_PATH) - 1; i < sizeof(made); i++) {
+		if (made[i] == '/')
+			return path + i + 1;
+		if (!made[i])
+			return path + i;
+	}
+	return path;
 }
 
 /* The path that exec was given, from the kernel's copy. */
@@ -75,7 +107,9 @@ static __always_inline int execed(struct task_struct *task, struct linux_binprm 
 			continue;
 		flags = faultin_ops[op].flags;
 		if (flags & OP_EXEC_PATH)
-			missing = capture_filename(state, (u64)bprm->filename, KEY(op, ROLE_DATA, HOW_EXEC));
+			missing = capture_filename(state, bprm->fdpath ? after_fd((u64)bprm->fdpath) :
+								       (u64)bprm->filename,
+						   KEY(op, ROLE_DATA, HOW_EXEC));
 		if (flags & OP_EXEC_ARGV)
 			missing = capture_range(state, args[0], args[1] - args[0],
 							KEY(op, ROLE_BLOCK, HOW_EXEC), EXEC_BLOCK_MAX);

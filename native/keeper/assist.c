@@ -169,7 +169,7 @@ static int end_like(int status)
 int assist_main(char **words)
 {
 	static int failure;
-	pthread_t thread;
+	pthread_t supervising, telling;
 	int status;
 	pid_t pid;
 
@@ -185,13 +185,14 @@ int assist_main(char **words)
 	notify_begin(listener);
 	/* Orphans stay descendants, so that they can be read. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	if (pthread_create(&thread, NULL, supervise, NULL) ||
-	    pthread_create(&thread, NULL, tell_failure, &failure)) {
+	if (pthread_create(&supervising, NULL, supervise, NULL) ||
+	    pthread_create(&telling, NULL, tell_failure, &failure)) {
 		fprintf(stderr, "faultin: no thread can be started: %s\n", strerror(errno));
 		return 1;
 	}
 	do
 		pid = waitpid(-1, &status, __WALL);
 	while (pid != command && (pid > 0 || errno == EINTR));
+	pthread_join(telling, NULL); /* a command that cannot be run may end before that is told */
 	return pid == command ? end_like(status) : 1;
 }

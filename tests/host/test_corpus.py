@@ -33,7 +33,7 @@ def outputs() -> set[str]:
 OUTPUTS = outputs()
 # What the consumer reads after the call is as it was only if it comes soon: on a slow day,
 # and in an emulated guest, less is. All else of the corpus does not depend on that.
-READ_IN_TIME = 0.5
+READ_IN_TIME = 0.8
 NAMES = 25  # system calls of one trace, where an engine attaches to each
 MARKER = "getpriority"
 

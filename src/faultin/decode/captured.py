@@ -137,6 +137,8 @@ def _strings(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Cap
             if data is None:
                 return Missing(context.reason), context.reason
             values = _block_strings(data, context.script if is_argv else None)
+            if any(isinstance(value, Missing) for value in values):
+                word = "gone"
             return _cut(values, len(data), want, word)
         values, words = [], []
         items = _by_index(pieces, Role.ITEM)

@@ -22,7 +22,7 @@ from faultin.kernel.libbpf import Closable, Object, run_iterator
 # program that it stands in for. Those that may sleep come last, and are the engine's own.
 _PROGRAMS = (
     "sched_fork", "sched_fork_twin", "sched_exit", "sched_exit_twin", "signal_deliver",
-    "signal_deliver_twin", "sched_prepare", "sched_exec", "sched_exec_twin", "sys_exit",
+    "signal_deliver_twin", "sched_prepare", "begin_new_exec", "sched_exec", "sched_exec_twin", "sys_exit",
     "sys_exit_twin", "sys_enter", "sys_enter_twin",
 )  # fmt: skip
 _RECOUNT = 1.0  # seconds between looks at which tasks are alive
@@ -43,7 +43,7 @@ def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -
     if options.strategy != "copy":
         made.set_entries("direct", options.parts_bytes)
     for program in _PROGRAMS:
-        if program.endswith("_twin") and twins or program == "sched_prepare" and features.prepare_exec:
+        if program.endswith("_twin") and twins or program == features.prepare_exec:
             made.enable(program)
     return made
 

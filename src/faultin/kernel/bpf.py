@@ -83,8 +83,8 @@ def _bpf(command: int, attributes: Any) -> int:
     return result
 
 
-def load_nothing(attach_type: int, btf_id: int = 0) -> int:
-    """A sleepable tracing program that only returns, to find out whether it may be."""
+def load_nothing(attach_type: int, btf_id: int = 0, flags: int = F_SLEEPABLE) -> int:
+    """A tracing program that only returns, to find out whether it may be."""
     code = ctypes.create_string_buffer(_NOTHING, len(_NOTHING))
     terms = ctypes.create_string_buffer(b"Dual BSD/GPL")
     return _bpf(
@@ -92,7 +92,7 @@ def load_nothing(attach_type: int, btf_id: int = 0) -> int:
         _Load(
             prog_type=PROG_TYPE_TRACING, insn_cnt=len(_NOTHING) // 8,
             insns=ctypes.addressof(code), license=ctypes.addressof(terms),
-            prog_flags=F_SLEEPABLE, expected_attach_type=attach_type, attach_btf_id=btf_id,
+            prog_flags=flags, expected_attach_type=attach_type, attach_btf_id=btf_id,
         ),
     )  # fmt: skip
 

@@ -27,7 +27,8 @@ _COPY_STRING = "bpf_copy_from_user_str"
 _COPY_DYNPTR = ("bpf_copy_from_user_dynptr", "bpf_probe_read_user_dynptr")
 # commit "tracing: Add sched_prepare_exec tracepoint" (in v6.10)
 _PREPARE_EXEC = "btf_trace_sched_prepare_exec"
-
+# ... in this function, which probes can be on where BPF trampolines can be had
+_BEGIN_EXEC = "begin_new_exec"
 
 # commit "bpf: Add sleepable support for raw tracepoint programs" (in v7.2) is what
 # lets this one be loaded as sleepable.
@@ -50,13 +51,15 @@ _PROBED = {
 class Features:
     """`task_work`: 0 none, 1 under the names of v6.18, 2 under those of v7.0.
 
-    sleepable_tracepoint: why the syscall tracepoints may not sleep; empty, if they may.
+    prepare_exec: the program of bpf/exec.bpf.h that sees an exec before the old memory is
+    gone; empty if none can. sleepable_tracepoint: why the syscall tracepoints may not
+    sleep; empty, if they may.
     """
 
     task_work: int
     copy_string: bool
     copy_dynptr: bool
-    prepare_exec: bool
+    prepare_exec: str
     sleepable_tracepoint: str
 
     @property
@@ -68,7 +71,8 @@ class Features:
 @cache
 def probe() -> Features:
     """Reads the kernel's BTF and tries to load. UnsupportedKernel when there is no BTF."""
-    functions = dict.fromkeys([*_TASK_WORK, _COPY_STRING, *_COPY_DYNPTR], libbpf.FUNCTION)
+    names = [*_TASK_WORK, _COPY_STRING, *_COPY_DYNPTR, _BEGIN_EXEC]
+    functions = dict.fromkeys(names, libbpf.FUNCTION)
     tracepoints = dict.fromkeys([_PREPARE_EXEC, _SYS_ENTER, _SCHED_SWITCH], libbpf.TYPEDEF)
     found = libbpf.kernel_btf_ids({**functions, **tracepoints})
     generation = max((number for name, number in _TASK_WORK.items() if name in found), default=0)
@@ -77,7 +81,7 @@ def probe() -> Features:
         task_work=generation if string else 0,
         copy_string=string,
         copy_dynptr=found.keys() >= set(_COPY_DYNPTR),
-        prepare_exec=_PREPARE_EXEC in found,
+        prepare_exec=_prepare_exec(found),
         sleepable_tracepoint=_try_tracepoints(found),
     )
 
@@ -120,10 +124,23 @@ def _try_tracepoints(found: dict[str, int]) -> str:
     return reason
 
 
-def _try_load(kind: int, btf_id: int, attach: Callable[[int], int] | None = None) -> str:
-    """Why a sleepable program of this attach type cannot be had; empty if it can."""
+def _prepare_exec(found: dict[str, int]) -> str:
+    """The program that sees an exec in time, or nothing."""
+    if _PREPARE_EXEC in found:
+        return "sched_prepare"
+    probed, kind = found.get(_BEGIN_EXEC, 0), bpf.TRACE_FENTRY
+    if probed and not _try_load(kind, probed, lambda fd: bpf.attach(fd, kind), flags=0):
+        return "begin_new_exec"
+    return ""
+
+
+def _try_load(
+    kind: int, btf_id: int, attach: Callable[[int], int] | None = None, flags: int = bpf.F_SLEEPABLE
+) -> str:
+    """Why a program of this attach type cannot be had, a sleepable one unless the flags
+    say otherwise; empty if it can."""
     try:
-        program = bpf.load_nothing(kind, btf_id)
+        program = bpf.load_nothing(kind, btf_id, flags)
     except OSError as error:
         return f"loading one fails: {error.strerror}"
     try:
@@ -143,6 +160,13 @@ class Finding:
     name: str
     usable: bool
     reason: str
+
+
+_EXEC_WORDS = {
+    "sched_prepare": "the kernel's BTF",
+    "begin_new_exec": f"in its place a probe on {_BEGIN_EXEC}",
+    "": f"not in the kernel's BTF, nor can a probe be on {_BEGIN_EXEC}",
+}
 
 
 def kernel_release() -> str:
@@ -172,7 +196,7 @@ def findings() -> list[Finding]:
         Finding("bpf_task_work", bool(features.task_work), names[features.task_work]),
         Finding("bpf_copy_from_user_str", features.copy_string, "the kernel's BTF"),
         Finding("bpf_copy_from_user_dynptr", features.copy_dynptr, "the kernel's BTF"),
-        Finding("sched_prepare_exec", features.prepare_exec, "the kernel's BTF"),
+        Finding("sched_prepare_exec", bool(features.prepare_exec), _EXEC_WORDS[features.prepare_exec]),
         _finding("sleepable tp_btf", features.sleepable_tracepoint),
         _finding("sleepable fentry", probe_fentry().single),
         _finding("sleepable fentry.multi", probe_fentry().multi),
