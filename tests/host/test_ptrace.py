@@ -272,6 +272,6 @@ def test_doctor_says_what_it_needs():
 
 def test_a_full_ring_buffer_is_counted():
     words = ["--engine", "ptrace", "--buffer", "64k", "-s", "1m", "-e", "write"]
-    program = "import os; f = os.open('/dev/null', 1); [os.write(f, b'x' * 60000) for _ in range(50)]"
+    program = "import os; f = os.open('/dev/null', 1); [os.write(f, b'x' * 1000000) for _ in range(50)]"
     ran = faultin_as_nobody(*words, "--", python(), "-S", "-c", program)
     assert ran.status == 0 and ran.summary["lost"]["ring_full"] > 0 and "--buffer" in ran.stderr
