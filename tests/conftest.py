@@ -13,6 +13,7 @@ settings.load_profile("faultin")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--guests", default="ci", help="kernels to boot: ci, all, none, or their names")
+    parser.addoption("--kernels-page", help="write what the guests found there, as docs/kernels.md")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests run two at a time: each is mostly one busy thread of emulation."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 import guest
 import packages
+import tables
 from kernels import Kernel, chosen
 
 _STEPS = ["doctor", "suite"]
@@ -20,12 +22,17 @@ def _start(kernel: Kernel, folder: Path) -> guest.Result:
 
 
 @pytest.fixture(scope="session")
-def started(request, tmp_path_factory) -> dict[str, Future]:
-    """All the guests that were asked for, on their way."""
+def started(request, tmp_path_factory) -> Iterator[dict[str, Future]]:
+    """All the guests that were asked for, on their way; at the end, a page of what they
+    found, if that was asked for."""
     base = tmp_path_factory.mktemp("guests")
     pool = ThreadPoolExecutor(_AT_ONCE)
     kernels = chosen(request.config.getoption("--guests"))[::-1]  # the newest take longest
-    return {kernel.name: pool.submit(_start, kernel, base / kernel.name) for kernel in kernels}
+    guests = {kernel.name: pool.submit(_start, kernel, base / kernel.name) for kernel in kernels}
+    yield guests
+    if target := request.config.getoption("--kernels-page"):
+        found = [base / kernel.name for kernel in kernels[::-1]]
+        Path(target).write_text(tables.page([f for f in found if (f / "doctor.json").exists()]))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
