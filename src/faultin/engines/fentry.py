@@ -15,7 +15,7 @@ from faultin.engines.attached import Attached, opened
 from faultin.engines.base import Engine, Rung
 from faultin.errors import UsageError
 from faultin.kernel import bpf, libbpf
-from faultin.kernel.features import probe_fentry
+from faultin.kernel.features import may_sleep, probe_fentry
 from faultin.kernel.libbpf import Closable, Object, RawLink
 
 NAME = "fentry"
@@ -47,7 +47,8 @@ def fits(plans: Plans) -> bool:
 
 
 def _functions(plans: Plans) -> dict[str, int]:
-    """The kernel's functions of the traced calls that pass memory, with their BTF ids."""
+    """The kernel's functions of the traced calls that pass memory, as far as they can be
+    probed, with their BTF ids."""
     names: set[str] = set()
     native, *others = probe_fentry().prefixes
     for index, plan in plans.plans.items():
@@ -59,7 +60,8 @@ def _functions(plans: Plans) -> dict[str, int]:
         elif index < 2 * NUMBERS:
             for prefix in others:
                 names |= {prefix + name, prefix + _FUNCTIONS.get(name, name), f"{prefix}ia32_{name}"}
-    return libbpf.kernel_btf_ids(dict.fromkeys(names, libbpf.FUNCTION))
+    found = libbpf.kernel_btf_ids(dict.fromkeys(names, libbpf.FUNCTION))
+    return {name: btf_id for name, btf_id in found.items() if may_sleep(btf_id)}
 
 
 def make(plans: Plans, options: Options, arch: str) -> Engine:

@@ -116,6 +116,13 @@ def probe_fentry() -> Fentry:
     return Fentry("", multi, prefixes)
 
 
+def may_sleep(btf_id: int) -> bool:
+    """Whether a sleepable probe may be on this function. Not on those that stand for system
+    calls which the kernel was built without (COND_SYSCALL), where others are allowed by
+    FUNCTION_ERROR_INJECTION: seen on 6.12."""
+    return not _try_load(bpf.TRACE_FENTRY, btf_id)
+
+
 def _try_tracepoints(found: dict[str, int]) -> str:
     """Why the syscall tracepoints may not sleep; empty if they may."""
     reason = _try_load(bpf.TRACE_RAW_TP, found.get(_SYS_ENTER, 0))
