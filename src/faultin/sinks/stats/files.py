@@ -31,6 +31,7 @@ def table_json(table: Table, summary: Summary, view: View) -> bytes:
         "lost": summary.lost,
         "engine": summary.engine,
         "strategy": summary.strategy,
+        "kernel": summary.kernel,
     }
     return b"\n".join([*lines, to_json({"summary": found}), b""])
 
