@@ -97,10 +97,9 @@ class Counting:
         count = 0
         for record, row in self._judge.rows(records):
             key = tuple([key(row) for key in keys])
-            add(key, [amount(row) for amount in amounts])
+            count += add(key, [amount(row) for amount in amounts])
             if record.first:
                 self._merging.name(record.group, key)
-            count += 1
         self.idle()
         return count
 
