@@ -18,6 +18,7 @@
 #define FAULTIN_CORE_BPF_H
 
 #include "state.bpf.h"
+#include "count.bpf.h"
 #include "probe.bpf.h"
 #include "work.bpf.h"
 #include "scan.bpf.h"

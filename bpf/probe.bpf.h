@@ -9,6 +9,12 @@
  * done. */
 static int schedule_work(struct task_state *state);
 
+/* Whether all that is wanted of a call is known as it begins. */
+static __always_inline bool is_over(const struct task_state *state, const struct plan *plan)
+{
+	return plan->flags & PLAN_EARLY && !state->record.missed && !state->blurred;
+}
+
 static __always_inline int enter(struct task_state *state, struct pt_regs *regs, s64 nr)
 {
 	const struct plan *plan;
@@ -36,6 +42,9 @@ static __always_inline int enter(struct task_state *state, struct pt_regs *regs,
 	if (plan->flags & PLAN_NORETURN) {
 		emit(state, RECORD_NORETURN);
 		state->phase = PHASE_IDLE;
+	} else if (faultin_config.counts && is_over(state, plan)) {
+		emit(state, RECORD_CALL);
+		state->phase = PHASE_REJECTED;
 	} else {
 		state->phase = PHASE_CALL;
 	}

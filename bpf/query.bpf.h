@@ -31,15 +31,19 @@ __noinline int see(struct task_state *state, u32 at, u64 key)
 	return faultin_see(state, at, key);
 }
 
+/* Whether what is missing of a call may yet be read from outside. */
+static __always_inline bool is_unsettled(const struct task_state *state)
+{
+	const struct record *record = &state->record;
+
+	return state->blurred || (!(record->flags & RECORD_SETTLED) && record->missed & ~record->gone);
+}
+
 __noinline u32 judge(struct task_state *state, u32 returned)
 {
-	const struct record *record;
-
 	if (!state)
 		return VERDICT_DROP;
-	record = &state->record;
-	/* What is missing may yet be read from outside. */
-	if (state->blurred || (!(record->flags & RECORD_SETTLED) && record->missed & ~record->gone))
+	if (is_unsettled(state))
 		return faultin_possible(state) ? VERDICT_ASK : VERDICT_DROP;
 	return faultin_keep(state, returned);
 }
@@ -73,6 +77,11 @@ static __always_inline bool is_possible(struct task_state *state)
 static __always_inline u32 verdict_of(struct task_state *state, u32 type)
 {
 	return VERDICT_ASK;
+}
+
+static __always_inline bool is_counted(struct task_state *state, u32 type)
+{
+	return false;
 }
 #endif
 

@@ -13,6 +13,7 @@
 
 #define ABSENT_MAX 16
 #define SLOTS_MAX 12
+#define TEXTS_MAX 4 /* of a key */
 
 struct absent {
 	u64 addr;
@@ -48,6 +49,7 @@ struct task_state {
 	u8 entered;
 	u8 left;
 	u8 signalled;
+	u32 texts[TEXTS_MAX]; /* of the call's key: place | length << 16 (count.bpf.h) */
 	struct absent absent[ABSENT_MAX];
 	struct record record;
 	u8 heap[HEAP_SIZE + sizeof(struct piece) + PIECE_MAX];
@@ -104,12 +106,18 @@ enum verdict {
 /* What the query says of a call, whose record would be of this type. */
 static __always_inline u32 verdict_of(struct task_state *state, u32 type);
 
+/* Whether a call that is wanted has been counted here: then its record need not leave. */
+static __always_inline bool is_counted(struct task_state *state, u32 type);
+
 /* The finished call leaves, if the query wants it. */
 static __noinline __attribute__((unused)) int emit(struct task_state *state __attribute__((nonnull)), u32 type)
 {
 	u32 verdict = faultin_config.judges ? verdict_of(state, type) : VERDICT_ASK;
 
 	if (verdict == VERDICT_DROP)
+		return 0;
+	if (faultin_config.counts && (verdict == VERDICT_KEEP || !faultin_config.judges) &&
+	    is_counted(state, type))
 		return 0;
 	state->record.type = type | (verdict == VERDICT_KEEP ? RECORD_JUDGED : 0);
 	/* The consumer will read what is missing: the sooner, the truer. */

@@ -33,6 +33,7 @@ typedef signed long long s64;
 #define OPS_MAX 12      /* operations of one plan: six arguments, in and out */
 #define ALL_OPS 0xfff
 #define EXEC_BLOCK_MAX (256 * 1024) /* bytes of argv, and of envp, after an exec */
+#define ARENA_CHUNK (1 << 20) /* bytes of an element of the map of texts, which no text crosses */
 #define STRINGS_MAX 4096 /* strings captured of one argv or envp */
 
 enum record_type {
@@ -42,6 +43,7 @@ enum record_type {
 	RECORD_PART = 4,    /* pieces that did not fit; the call's record follows */
 	RECORD_SIGNAL = 5,  /* a signal about to be delivered; args[0] is its number */
 	RECORD_EXIT = 6,    /* a task has ended; ret is its wait status */
+	RECORD_GROUP = 64,   /* added to the type: the first of a group that the kernel counts from now on */
 	RECORD_JUDGED = 128, /* added to the type: the query was found to hold, in the kernel */
 };
 
@@ -94,6 +96,7 @@ enum piece_role {
 	ROLE_LENGTH = 8,  /* a length behind a pointer that could not be read */
 	ROLE_CONTEXT = 9, /* not of an operation: struct context */
 	ROLE_TOTAL = 10,  /* never sent: all of an iovec was seen (query.bpf.h) */
+	ROLE_GROUP = 11,  /* not of an operation: addr is the number of the call's group */
 };
 
 struct piece {
@@ -161,6 +164,7 @@ enum plan_flag {
 	PLAN_IOCTL = 8, /* its command says whether the input is written over */
 	PLAN_OTHER_ABI = 16, /* the 32-bit ABI has a traced call of this number */
 	PLAN_NOT_X32 = 32, /* x32 has no call of this number */
+	PLAN_EARLY = 64, /* what is counted of its calls is known as they begin */
 };
 
 struct plan {
@@ -221,6 +225,12 @@ struct shared {
 	u64 fell_back_full; /* reads that found no room for a direct record, and used the heap */
 	u64 fell_back_gone; /* ... and whose page went away each time it had been touched */
 	u64 clock_offset; /* from CLOCK_MONOTONIC to ns since the epoch */
+	/* Of counters kept in the kernel (count.bpf.h). */
+	u64 seed;        /* of digests: odd, and another in each run */
+	u64 groups;      /* numbers given to groups */
+	u64 arena;       /* bytes given to their texts */
+	u64 lost_groups; /* calls of groups that found no number */
+	u64 collisions;  /* calls whose key has the digest of another */
 };
 
 enum strategy {
@@ -237,7 +247,8 @@ enum phase {
 	PHASE_WORK = 4,     /* has returned; task work reads what is still missing */
 	PHASE_READ = 5,     /* its memory is being read, which may take as long as a page does */
 	PHASE_ENDED = 6,    /* the task has ended */
-	PHASE_REJECTED = 7, /* in a call that the query does not want */
+	PHASE_REJECTED = 7, /* in a call of which nothing more is wanted: the query does not
+			     * want it, or it has been counted */
 };
 
 struct config {
@@ -259,6 +270,12 @@ struct config {
 	u32 sees;         /* ... and it looks at memory */
 	u32 texts;        /* bytes of faultin_texts, a power of two */
 	u32 automata;
+	u32 counts;       /* whether calls are counted here (count.bpf.h) */
+	u32 key_texts;    /* how many parts of a key are texts */
+	u32 groups;       /* how many there can be */
+	u32 overflows;    /* whether calls of other groups are lost; else faultin is sent them */
+	u32 shards;       /* of the cells, less one: a power of two less one */
+	u32 arena;        /* bytes of the arena */
 };
 
 #endif

@@ -53,6 +53,8 @@ class Summary:
     """What a trace was: `lost` counts by cause, and says nothing of causes without loss.
 
     fell_back: reads that had to use strategy `copy` in place of their own, by cause.
+    kernel: `counted`, how many of the events the kernel has counted, and `collisions`, those
+    that it could not, as their keys have the digest of others; empty if it counts none.
     """
 
     events: int
@@ -60,3 +62,4 @@ class Summary:
     engine: str
     strategy: str
     fell_back: dict[str, int] = field(default_factory=dict)
+    kernel: dict[str, int] = field(default_factory=dict)

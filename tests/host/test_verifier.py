@@ -9,8 +9,10 @@ from engines import Way, keep, ways
 
 from faultin.codegen.plan import plan
 from faultin.codegen.program import Options
+from faultin.codegen.query.functions import functions
 from faultin.engines.choose import choose
 from faultin.kernel.bpf import verified_instructions
+from faultin.query.query import parse
 from faultin.syscalls.table import load
 
 pytestmark = pytest.mark.kernel
@@ -31,6 +33,21 @@ CASES = [
     if name == "all" or way.strategy == "copy"
 ]  # fmt: skip
 
+# What stats counts in the kernel: nothing of memory; a key of two texts, and every function.
+NARROW = ("count(), sum(-4095 <= ret < 0), sum(latency), max(latency)", "syscall", "")
+WIDE = (
+    "count(), sum(ret), min(ret), max(ret), avg(latency), hist(ret), lhist(ret, 0, 4096, 64), "
+    "quantiles(latency, 0.5, 0.99), uniq(path)",
+    "comm,path,uid,flags", 'path.startswith("/") and (b"x" in buf or missing(buf))',
+)  # fmt: skip
+
+
+def instructions(engine):
+    try:
+        return {name: verified_instructions(fd) for name, fd in engine.program_fds().items()}
+    finally:
+        engine.close()
+
 
 @pytest.mark.parametrize(("way", "name"), CASES, ids=str)
 def test_instructions(way: Way, name: str, capsys):
@@ -38,11 +55,26 @@ def test_instructions(way: Way, name: str, capsys):
     names = SETS[name] or (MANY if way.names_only else ())
     traced = frozenset(table.by_name(name).nr for name in names) or table.numbers
     engine = choose(way.engine, way.strategy, plan(table, traced), Options(), table.arch)
-    try:
-        counts = {name: verified_instructions(fd) for name, fd in engine.program_fds().items()}
-    finally:
-        engine.close()
+    counts = instructions(engine)
     keep(f"verifier-{way}-{name}", counts)
     with capsys.disabled():
         print(f"\n{way} {name}: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
+    assert 0 < max(counts.values()) < BUDGET
+
+
+@pytest.mark.parametrize("way", [way for way in ways() if way.needs_root and way.strategy == "copy"], ids=str)
+@pytest.mark.parametrize("asked", [NARROW, WIDE], ids=["narrow", "wide"])
+def test_instructions_of_counters(way: Way, asked, capsys):
+    table = load("x86_64")
+    actions, keys, where = asked
+    named = {table.by_name(name).nr for name in ("execve", "openat", "read", "write")}
+    plans = plan(table, table.numbers if asked is NARROW and not way.names_only else frozenset(named))
+    words = (where, actions, keys)
+    query = parse(plans, table, *words)
+    plans = plan(table, plans.traced, {index: query.needs(index).ops for index in plans.plans})
+    made = functions(parse(plans, table, *words), plans, keys=1000)
+    counts = instructions(choose(way.engine, way.strategy, plans, Options(query=made), table.arch))
+    keep(f"verifier-{way}-stats-{'narrow' if asked is NARROW else 'wide'}", counts)
+    with capsys.disabled():
+        print(f"\n{way}: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
     assert 0 < max(counts.values()) < BUDGET

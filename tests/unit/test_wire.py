@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faultin.codegen import plan
+from faultin.codegen import capacity, plan
 from faultin.codegen.plan import OpFlag, OpKind, PlanFlag
 from faultin.drain import wire
 from faultin.engines.shared import Shared
@@ -43,7 +43,8 @@ def test_sizes(tmp_path):
         "sizeof(struct plan)": plan._PLAN.size,
         "sizeof(struct op)": plan._OP.size,
         "sizeof(struct variant)": plan._VARIANT.size,
-        "sizeof(struct config)": 18 * 4,
+        "sizeof(struct config)": 24 * 4,
+        "ARENA_CHUNK": capacity.ARENA_CHUNK,
         "PIECE_MAX": wire.PIECE_MAX,
         "RANGE_MAX": wire.RANGE_MAX,
         "IOV_MAX": wire.IOV_MAX,
@@ -54,6 +55,8 @@ def test_sizes(tmp_path):
         "offsetof(struct shared, live)": Shared.live.offset,
         "offsetof(struct shared, scan_type)": Shared.scan_type.offset,
         "offsetof(struct shared, fell_back_gone)": Shared.fell_back_gone.offset,
+        "offsetof(struct shared, collisions)": Shared.collisions.offset,
+        "offsetof(struct plan, flags)": plan.FLAGS,
         "offsetof(struct record, ret)": 32,
         "offsetof(struct record, args)": 40,
         "offsetof(struct record, seq)": 104,
@@ -95,6 +98,7 @@ def test_layout_of_the_state(tmp_path):
     names = {
         "known": layout.KNOWN, "slots": layout.SLOTS, "vector_bytes": layout.VECTOR_BYTES,
         "vector_count": layout.VECTOR_COUNT, "blurred": layout.BLURRED, "record": layout.RECORD,
+        "texts": layout.KEY_TEXTS,
     }  # fmt: skip
     (tmp_path / "shim.h").write_text(
         '#include <stdbool.h>\n#include <stddef.h>\n#include "' + str(HEADER) + '"\n'
@@ -107,6 +111,7 @@ def test_layout_of_the_state(tmp_path):
         f'#include <stdio.h>\n#include "{task}"\n'
         "static int send(void *data, u32 size, bool urgent) { return 0; }\n"
         "static u32 verdict_of(struct task_state *state, u32 type) { return 0; }\n"
+        "static bool is_counted(struct task_state *state, u32 type) { return 0; }\n"
         f"int main(void) {{ {lines} return sizeof(struct task_state) > 8064; }}"
     )
     program = tmp_path / "state"

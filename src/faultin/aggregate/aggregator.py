@@ -33,12 +33,12 @@ class Aggregator:
         self._any = [c.function.amount is Amount.ANY for c in self.table.counters]
         self._none = [c.function.amount is Amount.NONE for c in self.table.counters]
 
-    def add(self, key: Key, amounts: Sequence[Any]) -> None:
-        """One call: an amount for each counter, Missing if it is not known. A counter
+    def add(self, key: Key, amounts: Sequence[Any]) -> bool:
+        """One call, if there is a place for its key: an amount for each counter, Missing if it is not known. A counter
         that takes none ignores what stands there; of `uniq` it is any scalar value."""
         if key not in self.table and len(self.table) >= self._max_keys:
             self.lost[MAP_FULL] = self.lost.get(MAP_FULL, 0) + 1
-            return
+            return False
         states = self.table.cells(key)
         for index, (counter, amount) in enumerate(zip(self.table.counters, amounts, strict=True)):
             if self._none[index]:
@@ -46,6 +46,7 @@ class Aggregator:
             elif not isinstance(amount, Missing):
                 number = self._hash(amount) if self._any[index] else amount
                 counter.update(states[index], number)
+        return True
 
 
 def seeded(seed: bytes) -> Callable[[Any], int]:

@@ -23,7 +23,7 @@ class StatsOptions:
     """What `faultin stats` was asked for.
 
     counters, by: texts of queries. Both None: calls, errors and time of each syscall, as
-    `strace -c`. by alone: count(). format: of sinks.stats.report.FORMATS. output: a file,
+    `strace -c`. by alone: count(). in_kernel: it counts what it can. format: of sinks.stats.report.FORMATS. output: a file,
     None for stdout. interval: seconds between pictures of the live table, None for none.
     """
 
@@ -35,6 +35,7 @@ class StatsOptions:
     output: str | None
     view: View
     interval: float | None
+    in_kernel: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-H", "--human", action="store_true", help="1.23 ms and 4.5 M in place of every digit")
     add("--interval", metavar="SECONDS", type=seconds, default=1.0,
         help="between two pictures of the live table on a terminal (default 1)")
+    add("--no-kernel-counters", action="store_true",
+        help="count every call from its record, to compare with what the kernel counts")
     add("--no-live", action="store_true", help="only the final table")
     add_targets(parser)
     add("words", metavar="COUNTERS", nargs=argparse.REMAINDER,
@@ -76,6 +79,7 @@ def options_of(arguments: argparse.Namespace) -> StatsOptions:
         output=arguments.output,
         view=view,
         interval=None if arguments.no_live else arguments.interval,
+        in_kernel=not arguments.no_kernel_counters,
     )
 
 
@@ -112,10 +116,11 @@ def _session(options: StatsOptions):
     choice = options.choice
     is_default = options.counters is None and options.by is None
     actions = _DEFAULT if is_default else options.counters or "count()"
-    keys = "syscall" if is_default else options.by or ""
-    texts = tracing.Texts(choice.where or "", actions, keys)
+    by = "syscall" if is_default else options.by or ""
+    texts = tracing.Texts(choice.where or "", actions, by)
     wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes)
-    prepared = tracing.prepare(choice, texts, wanted, narrow=True)
+    keys = options.max_keys if options.in_kernel else 0
+    prepared = tracing.prepare(choice, texts, wanted, narrow=True, keys=keys)
     assert prepared.query
     counters = syscalls.COUNTERS if is_default else counters_of(prepared.query.actions)
     report = Report(Output.open(options.output, sys.stdout.buffer), options.format, options.view)
@@ -125,7 +130,8 @@ def _session(options: StatsOptions):
 
     def consuming(decoder, offset):
         judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
-        return Counting(prepared.query, judge, counters, options.max_keys, report, live)
+        kernel = prepared.engine.counters
+        return Counting(prepared.query, judge, counters, options.max_keys, report, live, kernel)
 
     return Session(
         prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell

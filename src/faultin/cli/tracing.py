@@ -46,8 +46,11 @@ class Prepared:
     query: "Query | None"
 
 
-def prepare(choice: Choice, texts: Texts, options: "Options", narrow: bool = False) -> Prepared:
-    """narrow: only what the query needs is captured."""
+def prepare(
+    choice: Choice, texts: Texts, options: "Options", narrow: bool = False, keys: int = 0
+) -> Prepared:
+    """narrow: only what the query needs is captured. keys: the kernel counts, by so many keys
+    at the most."""
     from dataclasses import replace
 
     from faultin.codegen.plan import plan
@@ -67,7 +70,7 @@ def prepare(choice: Choice, texts: Texts, options: "Options", narrow: bool = Fal
             needed = {index: query.needs(index).ops for index in plans.plans}
             plans = plan(table, plans.traced, needed)
             query = parse(plans, table, *words)
-        options = replace(options, query=functions(query, plans))
+        options = replace(options, query=functions(query, plans, keys))
     engine = choose(choice.engine, choice.strategy, plans, options, table.arch)
     return Prepared(engine, plans, options, query)
 

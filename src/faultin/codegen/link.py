@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from faultin.codegen.cache import cached
-from faultin.codegen.query.linked import HELPERS
+from faultin.codegen.query.linked import COUNTING, HELPERS, INLINED
 from faultin.errors import FaultinError
 
 _BUILT = Path(__file__).parents[1] / "_built"
@@ -69,8 +69,11 @@ def link(bitcode: bytes, query_ir: str) -> bytes:
     query = binding.parse_assembly(f'target triple = "{module.triple}"\n{query_ir}')
     query.data_layout = module.data_layout
     module.link_in(query)
-    for name in HELPERS:  # the verifier looks at every global function
-        if f"@{name}(" not in query_ir:
+    counts = "@count_add(" in query_ir
+    defined = {function.name for function in module.functions}
+    for name in defined & {*HELPERS, *COUNTING, *INLINED}:
+        # The verifier looks at every global function, called or not.
+        if name in INLINED or not (counts if name in COUNTING else f"@{name}(" in query_ir):
             module.get_function(name).linkage = "internal"
     passes = binding.create_new_module_pass_manager()
     for name in _PASSES:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import pack, pack_into
 
-from faultin.codegen.plan import ASKED, PLAN_BYTES, Plans
-from faultin.codegen.query.linked import NOTHING, Functions, declarations
+from faultin.codegen.capacity import capacity
+from faultin.codegen.plan import ASKED, FLAGS, PLAN_BYTES, PlanFlag, Plans
+from faultin.codegen.query.linked import NOTHING, Counts, Functions, declarations
 
 
 STRATEGIES = ("copy", "prefault", "ring")  # enum strategy of bpf/wire.h
@@ -55,7 +56,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
     """struct config of bpf/wire.h."""
     counts = plans.counts
     return pack(
-        "<18I",
+        "<24I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
@@ -74,15 +75,28 @@ def config_image(plans: Plans, options: Options) -> bytes:
         options.query.sees,
         options.query.texts,
         options.query.automata,
+        *_counting(options.query.counts),
     )
 
 
-def _asking(plans: bytes, asked: Mapping[int, int]) -> bytes:
-    """The image of the plans, with the operations that the query looks at."""
+def _counting(counts: Counts | None) -> tuple[int, ...]:
+    """Of struct config, what the kernel has to know to count."""
+    if counts is None:
+        return (0,) * 6
+    room = capacity(counts)
+    return 1, counts.texts, room.groups, room.overflows, room.shards - 1, room.arena
+
+
+def _asking(plans: bytes, asked: Mapping[int, int], early: frozenset[int]) -> bytes:
+    """The image of the plans, with the operations that the query looks at, and a flag for
+    those whose calls can be counted as they begin."""
     image = bytearray(plans)
     for index, bits in asked.items():
         if index * PLAN_BYTES < len(image):  # not of calls that no table has
             pack_into("<H", image, index * PLAN_BYTES + ASKED, bits)
+    for index in early:
+        if index * PLAN_BYTES < len(image):
+            image[index * PLAN_BYTES + FLAGS] |= PlanFlag.EARLY
     return bytes(image)
 
 
@@ -90,6 +104,7 @@ def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and the query's functions."""
     query = options.query
     images = {**plans.images, **query.images, "config": config_image(plans, options)}
-    images["plans"] = _asking(images["plans"], query.asked)
+    early = query.counts.early if query.counts else frozenset()
+    images["plans"] = _asking(images["plans"], query.asked, early)
     constants = "".join(_constant(name, data) for name, data in images.items())
     return constants + declarations(query.ir) + query.ir

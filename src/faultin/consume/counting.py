@@ -3,23 +3,28 @@
 
 In: whole records, and a Query with actions. Out: a Table, shown live while it grows and
 reported at the end. A missing amount does not count; a missing key is a key of its own.
+What the kernel has counted by the same keys is taken in whenever the table is shown: of
+each of its groups the first call comes as a record, which says what the key is.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 from faultin.aggregate.aggregator import Aggregator
 from faultin.aggregate.counters import Counter, counter
+from faultin.aggregate.digests import hashing, new_seed
 from faultin.consume.judge import Judge
+from faultin.consume.merging import Counted, Kernel, Merging
 from faultin.drain.wire import Record
 from faultin.event import Summary
-from faultin.query.actions import Action, Key
+from faultin.query.actions import Action
 from faultin.query.evaluate import compiled
 from faultin.query.query import Query
 from faultin.query.tree import Expr, Field
 from faultin.query.types import MISSING, Cut, Type
-from faultin.sinks.stats.live import LiveTable
+from faultin.sinks.stats.live import LiveTable, Snapshot
 from faultin.sinks.stats.report import Report
 from faultin.values import Missing, Truncated, Value
 
@@ -69,43 +74,56 @@ class Counting:
 
     def __init__(
         self, query: Query, judge: Judge, counters: tuple[Counter, ...], max_keys: int,
-        report: Report, live: LiveTable | None,
+        report: Report, live: LiveTable | None, kernel: Kernel | None = None,
     ) -> None:  # fmt: skip
         self._judge, self._report, self._live = judge, report, live
         self._keys = [shower(key.value) for key in query.keys]
         self._amounts = [_amount(action) for action in query.actions]
-        self._aggregator = Aggregator([_name(key) for key in query.keys], counters, max_keys)
-        self.table = self._aggregator.table
-        report.view.rows(self.table)  # a column that there is not is told before the trace
+        hash64 = hashing(kernel.seed if kernel else new_seed())
+        names = [key.name for key in query.keys]
+        self._aggregator = Aggregator(names, counters, max_keys, hash64)
+        self._merging = Merging(self._aggregator, kernel)
+        self._counted: Counted | None = None
+        report.view.rows(self._aggregator.table)  # a column that there is not is told now
 
     @property
     def lost(self) -> Mapping[str, int]:
-        return self._aggregator.lost
+        """When there are no more records."""
+        self._counted = self._merging.counted()
+        return self._counted.lost
 
     def take(self, records: Iterable[Record]) -> int:
         keys, amounts, add = self._keys, self._amounts, self._aggregator.add
         count = 0
-        for _, row in self._judge.rows(records):
-            add(tuple([key(row) for key in keys]), [amount(row) for amount in amounts])
-            count += 1
+        for record, row in self._judge.rows(records):
+            key = tuple([key(row) for key in keys])
+            count += add(key, [amount(row) for amount in amounts])
+            if record.first:
+                self._merging.name(record.group, key)
         self.idle()
         return count
 
     def idle(self) -> None:
         if self._live:
-            self._live.offer(lambda: (self.table, self.lost))
+            self._live.offer(self._snapshot)
 
     def close(self, summary: Summary) -> None:
         if self._live:
             self._live.stop()
-        self._report.write(self.table, summary)
+        counted = self._counted or self._merging.counted()
+        events = summary.events + counted.kernel.get("counted", 0)
+        self._report.write(counted.table, replace(summary, events=events, kernel=counted.kernel))
 
-
-def _name(key: Key) -> str:
-    return key.name
+    def _snapshot(self) -> Snapshot:
+        counted = self._merging.counted()
+        return counted.table, counted.lost
 
 
 def _amount(action: Action) -> Callable[[Any], Any]:
+    """What gives an amount; of `uniq` a value as it is, to be hashed."""
     if action.amount is None:
         return lambda row: 1
-    return shower(action.amount)
+    if action.name != "uniq":
+        return shower(action.amount)
+    function = compiled(action.amount)
+    return lambda row: _MISSING if (value := function(row)) is MISSING else value

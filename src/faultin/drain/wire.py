@@ -29,7 +29,8 @@ class RecordType(IntEnum):
     PART = 4
     SIGNAL = 5
     EXIT = 6
-    JUDGED = 128  # added to one of the others
+    GROUP = 64  # added to one of the others
+    JUDGED = 128
 
 
 class RecordFlag(IntFlag):
@@ -45,7 +46,7 @@ class RecordFlag(IntFlag):
 
 # As plain numbers, for what is looked at in every record: an enum is slow there.
 _PART, _SPILLED = RecordType.PART.value, RecordFlag.SPILLED.value
-_JUDGED = RecordType.JUDGED.value
+_GROUP, _JUDGED = RecordType.GROUP.value, RecordType.JUDGED.value
 _EXIT, _DIRECT = RecordType.EXIT.value, RecordFlag.DIRECT.value
 
 
@@ -84,6 +85,10 @@ class Role(IntEnum):
     LENGTH = 8
     CONTEXT = 9
     TOTAL = 10
+    GROUP = 11
+
+
+_ROLE_GROUP = Role.GROUP.value
 
 
 class Piece(NamedTuple):
@@ -120,6 +125,12 @@ class Record:
     body: bytes
     judged: bool = False  # the kernel has found that the query holds
     more: list[Piece] | None = None  # what was read of it from here (decode/remote.py)
+    first: bool = False  # of its group: the kernel counts those that follow
+
+    @property
+    def group(self) -> int:
+        """The number of the group that it is the first of."""
+        return next(piece.address for piece in self.pieces() if piece.role == _ROLE_GROUP)
 
     def pieces(self) -> list[Piece]:
         """The captured ranges, in the order in which they were read."""
@@ -158,11 +169,13 @@ def records(chunk: bytes, at: int = 0, more: Mapping[int, list[Piece]] = {}) -> 
         at += RING_HEADER
         f = unpack(chunk, at)
         body = chunk[at + head : at + length]
-        if f[0] < _JUDGED:
+        if f[0] < _GROUP:
             yield Record(*f[:9], f[9:15], f[15], f[16], f[17], f[18], body, False, read)
         else:
-            kind = f[0] - _JUDGED
-            yield Record(kind, *f[1:9], f[9:15], f[15], f[16], f[17], f[18], body, True, read)
+            kind, judged, first = f[0] & _GROUP - 1, f[0] >= _JUDGED, bool(f[0] & _GROUP)
+            yield Record(
+                kind, *f[1:9], f[9:15], f[15], f[16], f[17], f[18], body, judged, read, first
+            )
         at += (length + 7) & ~7
 
 

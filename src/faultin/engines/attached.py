@@ -9,10 +9,12 @@ import time
 from dataclasses import replace
 from typing import Callable
 
+from faultin.aggregate.digests import new_seed
 from faultin.codegen.link import build
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options, program_ir
 from faultin.drain.wire import Phase, RecordType
+from faultin.engines.counters import Counters, size_maps
 from faultin.engines.shared import Shared
 from faultin.kernel.bpf import missed_runs
 from faultin.kernel.features import probe
@@ -40,6 +42,7 @@ def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -
     )  # fmt: skip
     made = Object(build(name, arch, program_ir(plans, options)))
     made.set_entries("ring", options.ring_bytes)
+    size_maps(made, options.query.counts)
     if options.strategy != "copy":
         made.set_entries("direct", options.parts_bytes)
     for program in _PROGRAMS:
@@ -63,6 +66,9 @@ class Attached:
         self._programs = loaded.program_fds()
         self._recount = 0.0
         self._shared = Shared.from_buffer(loaded.globals())
+        self._shared.seed = new_seed()
+        counts = options.query.counts
+        self.counters = Counters(loaded, self._shared, counts) if counts else None
         self._links: list[Closable] = []
         self._scan = loaded.attach("scan")
 
@@ -147,5 +153,7 @@ class Attached:
 
     def close(self) -> None:
         self.detach()
+        if self.counters:
+            self.counters.close()
         self._scan.close()
         self._object.close()

@@ -7,6 +7,8 @@ A module of an engine has NAME, its STRATEGIES, `rung()` and `make()`.
 from dataclasses import dataclass
 from typing import Protocol
 
+from faultin.engines.counters import Counters
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
@@ -26,6 +28,7 @@ class Engine(Protocol):
     reads_remotely: bool  # what its probes find absent is left to decode/remote.py
     tracer: int  # a process that the command has to let trace it, or 0
     filter: bytes  # a seccomp program that the command has to load, or none
+    counters: Counters | None  # what the kernel counts, if it counts
     wake_fd: int  # the eventfd that tells of records, where ring_fd does not: or -1
 
     @property

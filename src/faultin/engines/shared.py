@@ -21,4 +21,9 @@ class Shared(ctypes.Structure):
         ("fell_back_full", ctypes.c_uint64),
         ("fell_back_gone", ctypes.c_uint64),
         ("clock_offset", ctypes.c_uint64),
+        ("seed", ctypes.c_uint64),
+        ("groups", ctypes.c_uint64),
+        ("arena", ctypes.c_uint64),
+        ("lost_groups", ctypes.c_uint64),
+        ("collisions", ctypes.c_uint64),
     ]

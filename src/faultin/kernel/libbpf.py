@@ -11,6 +11,7 @@ import ctypes.util
 import errno
 import mmap
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import Protocol
 
@@ -75,6 +76,9 @@ def library() -> tuple[ctypes.CDLL, _Log]:
         "bpf_object__next_program": (pointer, [pointer, pointer]),
         "bpf_map__fd": (number, [pointer]),
         "bpf_map__set_max_entries": (number, [pointer, ctypes.c_uint32]),
+        "bpf_map__set_key_size": (number, [pointer, ctypes.c_uint32]),
+        "bpf_map__set_value_size": (number, [pointer, ctypes.c_uint32]),
+        "bpf_map__set_autocreate": (number, [pointer, ctypes.c_bool]),
         "bpf_program__name": (text, [pointer]),
         "bpf_program__fd": (number, [pointer]),
         "bpf_program__attach": (pointer, [pointer]),
@@ -88,6 +92,7 @@ def library() -> tuple[ctypes.CDLL, _Log]:
         "bpf_iter_create": (number, [number]),
         "bpf_map_lookup_elem": (number, [number, pointer, pointer]),
         "bpf_map_update_elem": (number, [number, pointer, pointer, ctypes.c_uint64]),
+        "bpf_map_lookup_batch": (number, [number, *[pointer] * 6]),
         "btf__load_vmlinux_btf": (pointer, []),
         "btf__find_by_name_kind": (number, [pointer, text, ctypes.c_uint32]),
         "btf__free": (None, [pointer]),
@@ -176,6 +181,15 @@ class Object:
         """Before load: a map's size (of a ring buffer, its bytes)."""
         self._lib.bpf_map__set_max_entries(self._map(map_name), entries)
 
+    def set_sizes(self, map_name: str, key: int, value: int) -> None:
+        """Before load: the bytes of a map's keys and values."""
+        self._lib.bpf_map__set_key_size(self._map(map_name), key)
+        self._lib.bpf_map__set_value_size(self._map(map_name), value)
+
+    def leave_out(self, map_name: str) -> None:
+        """Before load: the kernel gets no such map; no program uses it."""
+        self._lib.bpf_map__set_autocreate(self._map(map_name), False)
+
     def enable(self, program: str) -> None:
         """Before load: have a program whose section begins with `?` loaded too."""
         self._lib.bpf_program__set_autoload(self._program(program), True)
@@ -243,6 +257,30 @@ def run_iterator(link: Link) -> None:
             pass
     finally:
         os.close(fd)
+
+
+_BATCH = 4096
+
+
+def entries(fd: int, most: int) -> Iterator[tuple[int, int]]:
+    """What a hash map of u64 to u64 has (from v5.6 on). An entry that comes meanwhile may be
+    among them or not."""
+    lib, _ = library()
+    room = _BATCH
+    token, keys, values = ctypes.c_uint32(), (ctypes.c_uint64 * room)(), (ctypes.c_uint64 * room)()
+    first, error = None, 0
+    while not error:
+        count = ctypes.c_uint32(room)
+        found = [ctypes.byref(each) for each in (token, keys, values, count)]
+        error = -lib.bpf_map_lookup_batch(fd, first, *found, None)
+        if error == errno.ENOSPC and room < most:  # more in one of its lists than there is room
+            room, error = 2 * room, 0
+            keys, values = (ctypes.c_uint64 * room)(), (ctypes.c_uint64 * room)()
+            continue
+        if error not in (0, errno.ENOENT):
+            raise FaultinError("the kernel's counters cannot be read", os.strerror(error))
+        yield from zip(keys[: count.value], values[: count.value])
+        first = ctypes.byref(token)
 
 
 FUNCTION, TYPEDEF = 12, 8  # BTF_KIND_FUNC, BTF_KIND_TYPEDEF

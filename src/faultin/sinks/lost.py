@@ -9,6 +9,7 @@ _HELP = {
     "fork_not_seen": "tasks, at the most: a probe was busy on that CPU",
     "ring_full": "the ring buffer was full: give it more with --buffer, or trace less with -e",
     "no_task_state": "no memory for a task's state: all calls of those tasks are missing",
+    "key_not_seen": "calls by a key that never came: please report this",
     "map_full": "calls with a key that found no place in the table: give it more with --max-keys",
 }
 
@@ -16,3 +17,9 @@ _HELP = {
 def lost_line(cause: str, count: int) -> str:
     """What was lost, and which option helps."""
     return f"faultin: {count} events lost ({_HELP.get(cause, cause)})\n"
+
+
+def collision_line(calls: int) -> str:
+    """Calls that were counted, but not by the kernel; "" for none."""
+    why = "their keys have the digest of another, and were told apart by what they are"
+    return f"faultin: {calls} events counted here and not in the kernel ({why})\n" if calls else ""

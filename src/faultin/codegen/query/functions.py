@@ -13,7 +13,8 @@ from faultin.codegen.plan import Plans
 from faultin.codegen.query.builder import FALSE, TRUE, Builder
 from faultin.codegen.query.conditions import Final, Possible, is_in_kernel, is_memory
 from faultin.codegen.query.layout import CONTEXT_FIELDS, PLAN, RECORD
-from faultin.codegen.query.linked import NOTHING, Functions
+from faultin.codegen.query.counting import counting
+from faultin.codegen.query.linked import NO_COUNTING, NO_WHERE, NOTHING, Functions
 from faultin.codegen.query.memory import Places, see_function
 from faultin.codegen.query.texts import Texts
 from faultin.codegen.query.values import Scene
@@ -27,24 +28,28 @@ _POSSIBLE = "define i32 @faultin_possible(ptr %state) alwaysinline"
 _KEEP = "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline"
 
 
-def functions(query: Query | None, plans: Plans) -> Functions:
-    """What the kernel has of a query; without a `where`, no more than the context."""
-    texts = Texts()
+def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
+    """What the kernel has of a query; without a `where`, no more than the context. keys: it
+    counts too, by so many keys at the most."""
+    texts, places = Texts(), Places()
     context = query is not None and any(
         isinstance(source, Common) and source.name in CONTEXT_FIELDS
         for row in query.sources.values() for source in row
     )  # fmt: skip
-    if query is None or query.where is None:
+    made = counting(query, plans, places, texts) if query and keys else None
+    if query is None or (query.where is None and not made):
         return replace(NOTHING, context=context)
-    places = Places()
-    possible = _by_plan(Builder(_POSSIBLE), query, plans, places, texts, _possible)
-    keep = _by_plan(Builder(_KEEP), query, plans, places, texts, _keep)
+    judging, asked = NO_WHERE, {}
+    if query.where is not None:
+        possible = _by_plan(Builder(_POSSIBLE), query, plans, places, texts, _possible)
+        judging = possible + _by_plan(Builder(_KEEP), query, plans, places, texts, _keep)
+        asked = {index: query.needs(index, [query.where]).bits for index in query.sources}
     see = see_function(query, plans, places, texts)
-    asked = {index: query.needs(index, [query.where]).bits for index in query.sources}
-    ir = "".join([see, possible, keep])
+    ir = "".join([see, judging, made.ir if made else NO_COUNTING])
     return Functions(
-        ir, texts.images, texts.size, texts.automata, judges=True, sees=bool(places.indexes),
-        context=context, asked=asked,
+        ir, texts.images, texts.size, texts.automata, judges=query.where is not None,
+        sees=bool(places.indexes), context=context, asked=asked,
+        counts=replace(made.counts, keys=keys) if made else None,
     )  # fmt: skip
 
 

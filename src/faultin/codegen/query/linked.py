@@ -17,15 +17,58 @@ HELPERS = {
     "query_match": "i32 (ptr, i32, i32, i32)",
     "query_clock_offset": "i64 ()",
 }
-_NO_FUNCTIONS = (
+# What count.bpf.h and what it includes have. The link takes it out where the kernel does not
+# count.
+COUNTING = {
+    "count_group": "i64 (ptr, i32)",
+    "count_amounts": "i32 (ptr, i32, i32)",
+    "count_digest": "i64 (ptr, i32, i32)",
+    "count_alike": "i32 (ptr, i32, i32, i64)",
+    "count_keep": "i32 (ptr, i32, i32, i64)",
+    "count_bits": "i32 (i64)",
+    "count_raised": "i32 (ptr, i64)",
+}
+INLINED = {
+    "count_add": "void (ptr, i64)",
+    "count_raise": "void (ptr, i64)",
+    "count_bucket": "ptr (i32, i32, i32)",
+    "count_quantile": "i32 (i64)",
+    "count_hash": "i64 (i64)",
+}
+_NO_SEEING = (
     "define i32 @faultin_see(ptr %state, i32 %at, i64 %key) alwaysinline {\n  ret i32 0\n}\n"
+)
+NO_WHERE = (
     "define i32 @faultin_possible(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
     "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline {\n  ret i32 1\n}\n"
 )
+NO_COUNTING = (
+    "define i32 @faultin_key(ptr %state, ptr %key, i32 %returned) alwaysinline {\n  ret i32 0\n}\n"
+    "define i32 @faultin_count(ptr %state, ptr %cells, i32 %group, i32 %returned) alwaysinline {\n"
+    "  ret i32 0\n}\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the kernel needs to count: bytes of a key, and how many texts are in it; dense
+    cells of a group, and whether there are buckets. layout: for each counter its first dense
+    cell, None for buckets. early: plans of whose calls all is known as they begin. keys: most
+    groups."""
+
+    key_bytes: int
+    texts: int
+    cells: int
+    sparse: bool
+    layout: tuple[int | None, ...]
+    early: frozenset[int]
+    keys: int = 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """judges, sees, context: the flags of struct config. asked: operations of each plan."""
+    """judges, sees, context: the flags of struct config. asked: operations of each plan.
+    counts: None where the kernel does not count."""
 
     ir: str
     images: Mapping[str, bytes]
@@ -35,18 +78,19 @@ class Functions:
     sees: bool = False
     context: bool = False
     asked: Mapping[int, int] = field(default_factory=dict)
+    counts: Counts | None = None
 
-NOTHING = Functions(_NO_FUNCTIONS, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
+
+NOTHING = Functions(_NO_SEEING + NO_WHERE + NO_COUNTING, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
 
 
 def declarations(ir: str) -> str:
     """Of the helpers that the functions call."""
-    used = [name for name in HELPERS if f"@{name}(" in ir]
+    known = HELPERS | COUNTING | INLINED
+    used = [name for name in known if f"@{name}(" in ir]
     lines = []
     for name in used:
-        result, arguments = HELPERS[name].split(" ", 1)
+        result, arguments = known[name].split(" ", 1)
         lines.append(f"declare {result} @{name}{arguments}\n")
     lines += [f"declare i{n} @llvm.bswap.i{n}(i{n})\n" for n in (16, 32, 64) if f"@llvm.bswap.i{n}(" in ir]
     return "".join(lines)
-
-

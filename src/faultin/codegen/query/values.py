@@ -144,6 +144,13 @@ class Scene:
                 return self._slice(expr, self.view(expr.subject))
         raise NotInKernel
 
+    def text(self, expr: Expr) -> View:
+        """Of BYTES, or of an IP."""
+        if expr.type is not Type.IP:
+            return self.view(expr)
+        assert isinstance(expr, Field)
+        return self._unpacked(self.stored(expr.slot)) if self.row[expr.slot] else _NO_VIEW
+
     def _bytes(self, slot: int) -> View:
         b = self.builder
         match self.row[slot]:
@@ -193,6 +200,12 @@ class Scene:
             return b.select(b.compare("slt", "i64", full, bound), "i64", full, bound)
         value = b.add(f"add i64 {full}, {bound}")
         return b.select(b.compare("slt", "i64", value, 0), "i64", 0, value)
+
+    def widened(self, condition: str) -> str:
+        """An i1 as the i64 that it counts as."""
+        if condition in (TRUE, FALSE):
+            return "1" if condition == TRUE else "0"
+        return self.builder.add(f"zext i1 {condition} to i64")
 
     # Arithmetic
 

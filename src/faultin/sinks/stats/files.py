@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from faultin.aggregate.counters import Counter, percentile
-from faultin.aggregate.functions import Shown
+from faultin.aggregate.functions import Bar, Shown
 from faultin.aggregate.table import Row, Table
 from faultin.event import Summary
 from faultin.sinks.json_values import to_json
@@ -31,6 +31,7 @@ def table_json(table: Table, summary: Summary, view: View) -> bytes:
         "lost": summary.lost,
         "engine": summary.engine,
         "strategy": summary.strategy,
+        "kernel": summary.kernel,
     }
     return b"\n".join([*lines, to_json({"summary": found}), b""])
 
@@ -58,15 +59,22 @@ def _results(counters: Sequence[Counter], row: Row) -> dict[str, Any]:
 def _result(counter: Counter, result: Any) -> Any:
     match counter.function.shown:
         case Shown.BARS:
-            return [{"first": b.first, "last": b.last, "count": b.count} for b in result]
+            return [_bar(bar) for bar in result]
         case Shown.QUANTILES:
-            return dict(zip(map(percentile, counter.params), result, strict=True))
+            numbers = map(_json_number, result)
+            return dict(zip(map(percentile, counter.params), numbers, strict=True))
         case Shown.NUMBER:
             return _json_number(result)
 
 
+def _bar(bar: Bar) -> dict[str, Any]:
+    first, last = _json_number(bar.first), _json_number(bar.last)
+    return {"first": first, "last": last, "count": bar.count}
+
+
 def _json_number(number: int | float | None) -> int | float | str | None:
-    """A sum may be larger than any 64-bit integer: then it is a text of digits."""
+    """A sum may be larger than any 64-bit integer, and so may the bounds of what -2**63 is
+    in: then it is a text of digits."""
     if isinstance(number, int) and not -(2**63) <= number < 2**64:
         return str(number)
     return number

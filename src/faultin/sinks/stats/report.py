@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from faultin.aggregate.table import Table
 from faultin.event import Summary
+from faultin.sinks.lost import collision_line
 from faultin.sinks.output import Output
 from faultin.sinks.stats.files import table_csv, table_json
 from faultin.sinks.stats.syscalls import COUNTERS, syscalls_text
@@ -39,4 +40,5 @@ class Report:
                 return table_csv(table, self.view).encode()
         is_default = table.counters == COUNTERS
         text = syscalls_text if is_default else table_text
-        return text(table, summary.lost, self.view).encode()
+        lines = text(table, summary.lost, self.view)
+        return (lines + collision_line(summary.kernel.get("collisions", 0))).encode()
