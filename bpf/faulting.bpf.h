@@ -64,7 +64,7 @@ static __always_inline int read_absent_inputs(void)
 	faulting_run_all(state, plan->inputs, state->record.missed, HOW_ENTRY);
 	state->record.flags |= RECORD_SETTLED;
 	note_killed(state, task);
-	state->phase = faultin_config.judges && !is_possible(state) ? PHASE_REJECTED : PHASE_CALL;
+	state->phase = faultin_config.judges && !decide(state, plan) ? PHASE_REJECTED : PHASE_CALL;
 	return 0;
 }
 

@@ -54,6 +54,19 @@ static __always_inline bool is_possible(struct task_state *state)
 	return possible(state);
 }
 
+/* As a call begins: whether it can still be wanted. Where the query looks at nothing that
+ * is yet to come, this is the verdict. */
+static __always_inline bool decide(struct task_state *state, const struct plan *plan)
+{
+	u32 verdict;
+
+	if (!(plan->flags & PLAN_EARLY))
+		return possible(state);
+	verdict = judge(state, 0);
+	state->wanted = verdict == VERDICT_KEEP;
+	return verdict != VERDICT_DROP;
+}
+
 static __always_inline u32 verdict_of(struct task_state *state, u32 type)
 {
 	return judge(state, type == RECORD_CALL);
@@ -66,6 +79,11 @@ static __always_inline int see(struct task_state *state, u32 at, u64 key)
 }
 
 static __always_inline bool is_possible(struct task_state *state)
+{
+	return true;
+}
+
+static __always_inline bool decide(struct task_state *state, const struct plan *plan)
 {
 	return true;
 }

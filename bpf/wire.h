@@ -161,6 +161,7 @@ enum plan_flag {
 	PLAN_IOCTL = 8, /* its command says whether the input is written over */
 	PLAN_OTHER_ABI = 16, /* the 32-bit ABI has a traced call of this number */
 	PLAN_NOT_X32 = 32, /* x32 has no call of this number */
+	PLAN_EARLY = 64, /* the query looks at nothing that the call has yet to give */
 };
 
 struct plan {
@@ -259,6 +260,7 @@ struct config {
 	u32 sees;         /* ... and it looks at memory */
 	u32 texts;        /* bytes of faultin_texts, a power of two */
 	u32 automata;
+	u32 triggers;     /* whether what the query wants has a ring buffer of its own */
 };
 
 #endif

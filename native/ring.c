@@ -81,6 +81,21 @@ struct ring *faultin_ring_open(int fd, uint64_t size, int skip, int wake)
 	return NULL;
 }
 
+/* From now on whoever waits for records is woken by this eventfd, too. Returns 0, or -1
+ * with errno set. */
+int faultin_ring_listen(struct ring *ring, int bell)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	return epoll_ctl(ring->epoll, EPOLL_CTL_ADD, bell, &event);
+}
+
+/* The bytes of records that are there, and have not been read. */
+uint64_t faultin_ring_waiting(const struct ring *ring)
+{
+	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - ring->next;
+}
+
 static uint32_t length_at(const struct ring *ring, uint64_t position)
 {
 	const uint8_t *record = ring->data + (position & ring->mask);

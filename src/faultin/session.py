@@ -16,6 +16,7 @@ from faultin.decode.calls import Decoder
 from faultin.decode.reader import Reader
 from faultin.decode.remote import fill
 from faultin.drain.ring import Map, Ring
+from faultin.drain.triggers import Watched
 from faultin.drain.wire import Assembler, records
 from faultin.engines.base import Engine
 from faultin.errors import CommandError
@@ -55,11 +56,7 @@ class Session:
         self._consumer = consuming(Decoder(plans, offset, reading), offset)
         self._assembler = Assembler()
         engine.set_clock(offset)
-        parts = engine.parts_fd
-        self._ring = Ring(
-            Map(engine.ring_fd, options.ring_bytes, wake=engine.wake_fd),
-            None if parts is None else Map(parts, options.parts_bytes, skip=True),
-        )
+        self._ring = _ring(engine, options)
         engine.attach()
         self._ring.start()
 
@@ -134,3 +131,14 @@ class Session:
             self._ring.close()
             self._engine.close()
 
+
+def _ring(engine: Engine, options: Options) -> Ring:
+    """The consumer of all the ring buffers that an engine has."""
+    records = Map(engine.ring_fd, options.ring_bytes, wake=engine.wake_fd)
+    parts = None
+    if engine.parts_fd is not None:
+        parts = Map(engine.parts_fd, options.parts_bytes, skip=True)
+    if engine.triggers_fd is None:
+        return Ring(records, parts)
+    triggers = Map(engine.triggers_fd, options.triggers_bytes)
+    return Watched(records, triggers, parts)

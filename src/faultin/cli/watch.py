@@ -214,7 +214,7 @@ def _session(options: WatchOptions):
     texts = tracing.Texts(
         choice.where or "", keys=options.for_each or "", captures=options.capture or "pid"
     )
-    wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes, wakes=True)
+    wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes, triggers=True)
     prepared = tracing.prepare(choice, texts, wanted, narrow=options.capture is not None)
     assert prepared.query
     query = prepared.query if options.capture else replace(prepared.query, captures=())

@@ -5,11 +5,10 @@ In: Plans and Options. Out: IR text for link(). It holds constants only, and the
 query's function; the C core has all the logic.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import pack, pack_into
 
-from faultin.codegen.plan import ASKED, PLAN_BYTES, Plans
+from faultin.codegen.plan import ASKED, FLAGS, PLAN_BYTES, PlanFlag, Plans
 from faultin.codegen.query.linked import NOTHING, Functions, declarations
 
 
@@ -24,7 +23,8 @@ class Options:
     None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str;
     copy_dynptr: ... and bpf_copy_from_user_dynptr. faults: whether programs that may
     sleep read at entry what is absent; twins: whether those at entry and exit run twice
-    (bpf/core.bpf.h). wakes: whether each record wakes the consumer. retry_at_exit: False reads at entry
+    (bpf/core.bpf.h). triggers: what the query wants has a ring buffer of its own, and
+    wakes the consumer. retry_at_exit: False reads at entry
     only, as other tracers do, and loses what is cold; it is there to compare with.
     """
 
@@ -37,12 +37,17 @@ class Options:
     copy_dynptr: bool = False
     faults: bool = False
     twins: bool = False
-    wakes: bool = False
+    triggers: bool = False
     query: Functions = NOTHING
 
     @property
     def parts_bytes(self) -> int:
         """Of the ring buffer of direct parts, which a page that is never served can fill."""
+        return self.ring_bytes // 4
+
+    @property
+    def triggers_bytes(self) -> int:
+        """Of the ring buffer of what notifies."""
         return self.ring_bytes // 4
 
 
@@ -55,12 +60,12 @@ def config_image(plans: Plans, options: Options) -> bytes:
     """struct config of bpf/wire.h."""
     counts = plans.counts
     return pack(
-        "<18I",
+        "<19I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
         counts["variants"],
-        0 if options.wakes else options.ring_bytes // 8,
+        options.ring_bytes // 8,
         options.retry_at_exit,
         plans.foreign,
         options.task_work or 0,
@@ -74,15 +79,19 @@ def config_image(plans: Plans, options: Options) -> bytes:
         options.query.sees,
         options.query.texts,
         options.query.automata,
+        options.triggers,
     )
 
 
-def _asking(plans: bytes, asked: Mapping[int, int]) -> bytes:
-    """The image of the plans, with the operations that the query looks at."""
+def _asking(plans: bytes, query: Functions) -> bytes:
+    """The image of the plans, with the operations that the query looks at, and whether it
+    can be decided as the call begins."""
     image = bytearray(plans)
-    for index, bits in asked.items():
-        if index * PLAN_BYTES < len(image):  # not of calls that no table has
-            pack_into("<H", image, index * PLAN_BYTES + ASKED, bits)
+    for index, bits in query.asked.items():
+        at = index * PLAN_BYTES
+        if at < len(image):  # not of calls that no table has
+            pack_into("<H", image, at + ASKED, bits)
+            image[at + FLAGS] |= PlanFlag.EARLY if index in query.early else 0
     return bytes(image)
 
 
@@ -90,6 +99,6 @@ def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and the query's functions."""
     query = options.query
     images = {**plans.images, **query.images, "config": config_image(plans, options)}
-    images["plans"] = _asking(images["plans"], query.asked)
+    images["plans"] = _asking(images["plans"], query)
     constants = "".join(_constant(name, data) for name, data in images.items())
     return constants + declarations(query.ir) + query.ir

@@ -36,6 +36,10 @@ def native() -> ctypes.CDLL:
     lib.faultin_ring_drain.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int,
     ]  # fmt: skip
+    lib.faultin_ring_listen.restype = ctypes.c_int
+    lib.faultin_ring_listen.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    lib.faultin_ring_waiting.restype = ctypes.c_uint64
+    lib.faultin_ring_waiting.argtypes = [ctypes.c_void_p]
     lib.faultin_ring_close.restype = None
     lib.faultin_ring_close.argtypes = [ctypes.c_void_p]
     return lib
@@ -47,7 +51,7 @@ class Map:
     map but a memfd laid out alike (native/keeper/shared.h)."""
 
     def __init__(self, fd: int, size: int, skip: bool = False, wake: int = -1) -> None:
-        self._native = native()
+        self._native, self._size = native(), size
         self._ring = self._native.faultin_ring_open(fd, size, skip, wake)
         if not self._ring:
             raise FaultinError("the ring buffer cannot be mapped", os.strerror(ctypes.get_errno()))
@@ -58,6 +62,16 @@ class Map:
         """Whole records; waits for as many ms if there are none."""
         size = self._native.faultin_ring_drain(self._ring, self._room, _ROOM, patience)
         return bytes(self._view[:size]) if size > 0 else b""
+
+    def listen(self, bell: int) -> None:
+        """This eventfd ends a wait, too."""
+        if self._native.faultin_ring_listen(self._ring, bell):
+            raise FaultinError("the ring buffer cannot be waited for", os.strerror(ctypes.get_errno()))
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether a quarter of it is full."""
+        return self._native.faultin_ring_waiting(self._ring) > self._size // 4
 
     def close(self) -> None:
         self._native.faultin_ring_close(self._ring)
@@ -89,14 +103,17 @@ class Ring:
             parts.append(part)
         return b"".join([*parts, records])
 
+    def _put(self, chunk: bytes) -> None:
+        self._waiting += len(chunk)
+        self._chunks.put(chunk)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             if self._waiting > self._backlog:
                 self._stopping.wait(_PATIENCE_MS / 1000)
                 continue
             if chunk := self._drain(_PATIENCE_MS):
-                self._waiting += len(chunk)
-                self._chunks.put(chunk)
+                self._put(chunk)
                 if len(chunk) < _ROOM // 4:
                     self._stopping.wait(_GATHER)
 

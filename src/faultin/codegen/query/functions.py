@@ -44,7 +44,15 @@ def functions(query: Query | None, plans: Plans) -> Functions:
     ir = "".join([see, possible, keep])
     return Functions(
         ir, texts.images, texts.size, texts.automata, judges=True, sees=bool(places.indexes),
-        context=context, asked=asked,
+        context=context, asked=asked, early=_early(query, plans),
+    )  # fmt: skip
+
+
+def _early(query: Query, plans: Plans) -> frozenset[int]:
+    used = slots(query.where)
+    return frozenset(
+        index for index, row in query.sources.items()
+        if not used & late_slots(row, plans.plans.get(index))
     )  # fmt: skip
 
 
@@ -81,14 +89,13 @@ def _possible(b: Builder, where: Expr, row, plans: Plans, index: int, places, te
 
 
 def _keep(b: Builder, where: Expr, row, plans: Plans, index: int, places, texts) -> None:
-    if not is_in_kernel(where, Scene(b, row, places, texts, TRUE)):
-        late = late_slots(row, plans.plans.get(index))
-        found = Possible(Scene(b, row, places, texts, FALSE), late).condition(where)
-        b.do(f"ret i32 {b.select(found, 'i32', ASK, DROP)}")
+    scene = Scene(b, row, places, texts, b.compare("ne", "i32", "%returned", 0))
+    if is_in_kernel(where, scene):
+        b.do(f"ret i32 {_widened(b, Final(scene).condition(where))}")
         return
-    returned = b.compare("ne", "i32", "%returned", 0)
-    found = Final(Scene(b, row, places, texts, returned)).condition(where)
-    b.do(f"ret i32 {_widened(b, found)}")
+    can_be = Possible(scene, frozenset())  # nothing is yet to come, and some is not known
+    otherwise = b.select(can_be.condition(where), "i32", ASK, DROP)
+    b.do(f"ret i32 {b.select(can_be.condition(where, wanted=False), 'i32', otherwise, KEEP)}")
 
 
 def _widened(b: Builder, value: str) -> str:

@@ -25,7 +25,8 @@ _NO_FUNCTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """judges, sees, context: the flags of struct config. asked: operations of each plan."""
+    """judges, sees, context: the flags of struct config. asked: operations of each plan.
+    early: the plans of which nothing is looked at that a call has yet to give."""
 
     ir: str
     images: Mapping[str, bytes]
@@ -35,6 +36,7 @@ class Functions:
     sees: bool = False
     context: bool = False
     asked: Mapping[int, int] = field(default_factory=dict)
+    early: frozenset[int] = frozenset()
 
 NOTHING = Functions(_NO_FUNCTIONS, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
 
