@@ -15,6 +15,8 @@ struct {
 		u32 count;
 		u32 possible;
 		u32 verdict;
+		u32 certain;
+		u32 pad;
 		u32 places[PLACES_MAX];
 		u64 keys[PLACES_MAX];
 	});
@@ -51,6 +53,7 @@ int judge_subject(void *ctx)
 		see(&subject->state, subject->places[i], subject->keys[i]);
 	}
 	subject->possible = possible(&subject->state);
+	subject->certain = certain(&subject->state);
 	subject->verdict = judge(&subject->state, subject->returned);
 	return 0;
 }

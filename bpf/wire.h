@@ -161,7 +161,6 @@ enum plan_flag {
 	PLAN_IOCTL = 8, /* its command says whether the input is written over */
 	PLAN_OTHER_ABI = 16, /* the 32-bit ABI has a traced call of this number */
 	PLAN_NOT_X32 = 32, /* x32 has no call of this number */
-	PLAN_EARLY = 64, /* the query looks at nothing that the call has yet to give */
 };
 
 struct plan {

@@ -19,7 +19,6 @@ from faultin.syscalls.table import Argument, Direction, Syscall, Table, Term, Un
 NUMBERS = 512  # of syscalls; then those of the 32-bit ABI, then the plans of variants
 
 ASKED = 14  # offset in a plan of the operations that a query looks at
-FLAGS = 16  # ... of its flags
 _PLAN = Struct("<HBBHHHHHHBBHII")
 PLAN_BYTES = _PLAN.size
 _OP = Struct("<BBBBB3xHHHHI")
@@ -53,7 +52,6 @@ class PlanFlag(IntFlag):
     IOCTL = 8
     OTHER_ABI = 16
     NOT_X32 = 32
-    EARLY = 64
 
 
 _KINDS = {

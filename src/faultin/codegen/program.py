@@ -5,13 +5,15 @@ In: Plans and Options. Out: IR text for link(). It holds constants only, and the
 query's function; the C core has all the logic.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import pack, pack_into
 
-from faultin.codegen.plan import ASKED, FLAGS, PLAN_BYTES, PlanFlag, Plans
+from faultin.codegen.plan import ASKED, PLAN_BYTES, Plans
 from faultin.codegen.query.linked import NOTHING, Functions, declarations
 
 
+_TRIGGERS_LEAST = 1 << 20
 STRATEGIES = ("copy", "prefault", "ring")  # enum strategy of bpf/wire.h
 
 
@@ -47,8 +49,8 @@ class Options:
 
     @property
     def triggers_bytes(self) -> int:
-        """Of the ring buffer of what notifies."""
-        return self.ring_bytes // 4
+        """Of the ring buffer of what notifies; it has room while its reader waits for a CPU."""
+        return max(self.ring_bytes // 4, _TRIGGERS_LEAST)
 
 
 def _constant(name: str, data: bytes) -> str:
@@ -83,15 +85,12 @@ def config_image(plans: Plans, options: Options) -> bytes:
     )
 
 
-def _asking(plans: bytes, query: Functions) -> bytes:
-    """The image of the plans, with the operations that the query looks at, and whether it
-    can be decided as the call begins."""
+def _asking(plans: bytes, asked: Mapping[int, int]) -> bytes:
+    """The image of the plans, with the operations that the query looks at."""
     image = bytearray(plans)
-    for index, bits in query.asked.items():
-        at = index * PLAN_BYTES
-        if at < len(image):  # not of calls that no table has
-            pack_into("<H", image, at + ASKED, bits)
-            image[at + FLAGS] |= PlanFlag.EARLY if index in query.early else 0
+    for index, bits in asked.items():
+        if index * PLAN_BYTES < len(image):  # not of calls that no table has
+            pack_into("<H", image, index * PLAN_BYTES + ASKED, bits)
     return bytes(image)
 
 
@@ -99,6 +98,6 @@ def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and the query's functions."""
     query = options.query
     images = {**plans.images, **query.images, "config": config_image(plans, options)}
-    images["plans"] = _asking(images["plans"], query)
+    images["plans"] = _asking(images["plans"], query.asked)
     constants = "".join(_constant(name, data) for name, data in images.items())
     return constants + declarations(query.ir) + query.ir

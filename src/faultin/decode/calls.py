@@ -151,6 +151,10 @@ class Decoder:
             pieces += record.more
         return pieces
 
+    def plan(self, record: Record) -> Plan | None:
+        """By which a call was captured; None if no table has it."""
+        return self._plans.plans.get(record.plan)
+
     def event(self, record: Record) -> Event:
         """The event of a whole record (Assembler.whole)."""
         if record.type == _SIGNAL:

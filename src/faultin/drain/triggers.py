@@ -14,7 +14,7 @@ from collections import deque
 from faultin.drain.ring import Map, Ring
 from faultin.drain.wire import RING_HEADER
 
-_SLICE = 8 << 10  # bytes of ordinary records between looks at the triggers
+_SLICE = 2 << 10  # bytes of ordinary records between looks at the triggers
 
 
 class Watched(Ring):

@@ -2,7 +2,7 @@
 """Functions: a query becomes the functions that the BPF core calls.
 
 In: a Query, and the plans it is bound to. Out: Functions: IR of faultin_see(),
-faultin_possible() and faultin_keep(), the images of its constants, and what the core must
+faultin_possible(), faultin_certain() and faultin_keep(), the images of its constants, and what the core must
 know. Plans whose sources are alike share code. Whatever the kernel cannot decide becomes
 a verdict that faultin is asked for; nothing is ever decided wrongly.
 """
@@ -24,6 +24,7 @@ from faultin.query.tree import Expr, slots
 
 DROP, KEEP, ASK = 0, 1, 2  # enum verdict of bpf/task.bpf.h
 _POSSIBLE = "define i32 @faultin_possible(ptr %state) alwaysinline"
+_CERTAIN = "define i32 @faultin_certain(ptr %state) alwaysinline"
 _KEEP = "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline"
 
 
@@ -38,21 +39,14 @@ def functions(query: Query | None, plans: Plans) -> Functions:
         return replace(NOTHING, context=context)
     places = Places()
     possible = _by_plan(Builder(_POSSIBLE), query, plans, places, texts, _possible)
+    certain = _by_plan(Builder(_CERTAIN), query, plans, places, texts, _certain)
     keep = _by_plan(Builder(_KEEP), query, plans, places, texts, _keep)
     see = see_function(query, plans, places, texts)
     asked = {index: query.needs(index, [query.where]).bits for index in query.sources}
-    ir = "".join([see, possible, keep])
+    ir = "".join([see, possible, certain, keep])
     return Functions(
         ir, texts.images, texts.size, texts.automata, judges=True, sees=bool(places.indexes),
-        context=context, asked=asked, early=_early(query, plans),
-    )  # fmt: skip
-
-
-def _early(query: Query, plans: Plans) -> frozenset[int]:
-    used = slots(query.where)
-    return frozenset(
-        index for index, row in query.sources.items()
-        if not used & late_slots(row, plans.plans.get(index))
+        context=context, asked=asked,
     )  # fmt: skip
 
 
@@ -86,6 +80,12 @@ def _possible(b: Builder, where: Expr, row, plans: Plans, index: int, places, te
     scene = Scene(b, row, places, texts, FALSE)
     found = Possible(scene, late_slots(row, plans.plans.get(index))).condition(where)
     b.do(f"ret i32 {_widened(b, found)}")
+
+
+def _certain(b: Builder, where: Expr, row, plans: Plans, index: int, places, texts) -> None:
+    scene = Scene(b, row, places, texts, FALSE)
+    found = Possible(scene, late_slots(row, plans.plans.get(index))).condition(where, wanted=False)
+    b.do(f"ret i32 {_widened(b, b.negated(found))}")
 
 
 def _keep(b: Builder, where: Expr, row, plans: Plans, index: int, places, texts) -> None:

@@ -20,13 +20,13 @@ HELPERS = {
 _NO_FUNCTIONS = (
     "define i32 @faultin_see(ptr %state, i32 %at, i64 %key) alwaysinline {\n  ret i32 0\n}\n"
     "define i32 @faultin_possible(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
+    "define i32 @faultin_certain(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
     "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline {\n  ret i32 1\n}\n"
 )
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """judges, sees, context: the flags of struct config. asked: operations of each plan.
-    early: the plans of which nothing is looked at that a call has yet to give."""
+    """judges, sees, context: the flags of struct config. asked: operations of each plan."""
 
     ir: str
     images: Mapping[str, bytes]
@@ -36,7 +36,6 @@ class Functions:
     sees: bool = False
     context: bool = False
     asked: Mapping[int, int] = field(default_factory=dict)
-    early: frozenset[int] = frozenset()
 
 NOTHING = Functions(_NO_FUNCTIONS, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
 
