@@ -73,6 +73,7 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	state->used = 0;
 	state->known = 0;
 	state->blurred = 0;
+	state->wanted = 0;
 	record->flags = is_32bit(task) || is_x32(nr) ? RECORD_COMPAT : 0;
 	record->missed = 0;
 	record->gone = 0;

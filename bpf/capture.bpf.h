@@ -83,6 +83,21 @@ __noinline int capture_range(struct task_state *state, u64 addr, u64 want, u64 k
 	return missed;
 }
 
+/* ... of a call that a query may look at: what comes first decides, before there is no more
+ * room for it. */
+__noinline int capture_asked(struct task_state *state, u64 addr, u64 want, u64 key, u32 limit)
+{
+	u32 place = next_place(state);
+	int missed;
+
+	if (!state)
+		return 0;
+	missed = seen(state, place, capture(state, addr, want, key, PIECE_MAX));
+	if (!decide(state))
+		return missed;
+	return missed | capture_range(state, addr + PIECE_MAX, want - PIECE_MAX, key, limit - PIECE_MAX);
+}
+
 /* A pointer of the program's width. */
 static __always_inline long read_pointer(u64 *addr, u64 at, u32 narrow)
 {
@@ -317,8 +332,10 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 		return walk.missed;
 	}
 	count = op->flags & OP_COUNTED || !op->term_kind[0] ? (u64)length * op->size : length;
-	return seen(state, place, capture_range(state, base, count, key,
-						op->flags & OP_CAPPED ? faultin_config.max_bytes : 65536));
+	arg = op->flags & OP_CAPPED ? faultin_config.max_bytes : 65536;
+	if (faultin_config.sees && arg > PIECE_MAX && count > PIECE_MAX)
+		return capture_asked(state, base, count, key, arg);
+	return seen(state, place, capture_range(state, base, count, key, arg));
 }
 
 /* Runs those of the first `count` operations of the plan whose bits are set, and

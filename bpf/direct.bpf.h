@@ -27,8 +27,8 @@ struct {
 
 static __always_inline bool is_direct(void)
 {
-	/* What the query looks at has to be in the heap. */
-	return faultin_config.strategy != STRATEGY_COPY && !faultin_config.sees;
+	/* What the query looks at has to be in the heap; what notifies goes as one. */
+	return faultin_config.strategy != STRATEGY_COPY && !faultin_config.sees && !faultin_config.triggers;
 }
 
 /* Makes the first and the last byte of what is read next present; a string may go on in

@@ -15,6 +15,7 @@
 #define capture faulting_capture
 #define capture_string faulting_capture_string
 #define capture_range faulting_capture_range
+#define capture_asked faulting_capture_asked
 #define next_string faulting_next_string
 #define next_iovec faulting_next_iovec
 #define capture_iovec faulting_capture_iovec
@@ -34,6 +35,7 @@
 #undef capture
 #undef capture_string
 #undef capture_range
+#undef capture_asked
 #undef next_string
 #undef next_iovec
 #undef capture_iovec
@@ -64,7 +66,7 @@ static __always_inline int read_absent_inputs(void)
 	faulting_run_all(state, plan->inputs, state->record.missed, HOW_ENTRY);
 	state->record.flags |= RECORD_SETTLED;
 	note_killed(state, task);
-	state->phase = faultin_config.judges && !is_possible(state) ? PHASE_REJECTED : PHASE_CALL;
+	state->phase = faultin_config.judges && !decide(state) ? PHASE_REJECTED : PHASE_CALL;
 	return 0;
 }
 

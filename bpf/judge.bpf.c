@@ -15,6 +15,8 @@ struct {
 		u32 count;
 		u32 possible;
 		u32 verdict;
+		u32 certain;
+		u32 pad;
 		u32 places[PLACES_MAX];
 		u64 keys[PLACES_MAX];
 	});
@@ -37,6 +39,11 @@ static __always_inline bool is_counted(struct task_state *state, u32 type)
 	return false;
 }
 
+static __always_inline int send_trigger(void *data, u32 size)
+{
+	return 0;
+}
+
 SEC("syscall")
 int judge_subject(void *ctx)
 {
@@ -51,6 +58,7 @@ int judge_subject(void *ctx)
 		see(&subject->state, subject->places[i], subject->keys[i]);
 	}
 	subject->possible = possible(&subject->state);
+	subject->certain = certain(&subject->state);
 	subject->verdict = judge(&subject->state, subject->returned);
 	return 0;
 }

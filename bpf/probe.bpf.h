@@ -32,7 +32,7 @@ static __always_inline int enter(struct task_state *state, struct pt_regs *regs,
 	begin_run(state);
 	if (faultin_config.judges) {
 		run_some(state, plan->inputs, plan->asked, HOW_ENTRY);
-		if (!is_possible(state)) {
+		if (!decide(state)) {
 			state->phase = PHASE_REJECTED;
 			return 0;
 		}

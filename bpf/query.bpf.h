@@ -5,7 +5,7 @@
  * Its functions are generated (codegen/query/): faultin_see() is shown each piece as it is
  * captured and keeps what the expression looks at in state->slots, a number or where bytes
  * are; faultin_possible() says whether the call can still be wanted by what is known so
- * far; faultin_keep() whether it is, when it has ended. What cannot be said here is asked
+ * far; faultin_certain() whether it is by that alone; faultin_keep() whether it is, when it has ended. What cannot be said here is asked
  * of faultin, which has the whole record (query/evaluate.py).
  */
 #ifndef FAULTIN_QUERY_BPF_H
@@ -18,6 +18,7 @@
 
 int faultin_see(struct task_state *state, u32 at, u64 key);
 u32 faultin_possible(struct task_state *state);
+u32 faultin_certain(struct task_state *state);
 u32 faultin_keep(struct task_state *state, u32 returned); /* a verdict */
 
 /* What is at `at` from the record on: a piece, captured or missed; or if that is 0, what
@@ -53,9 +54,25 @@ __noinline u32 possible(struct task_state *state)
 	return state ? faultin_possible(state) : 0;
 }
 
+__noinline u32 certain(struct task_state *state)
+{
+	return state ? faultin_certain(state) : 0;
+}
+
 static __always_inline bool is_possible(struct task_state *state)
 {
 	return possible(state);
+}
+
+/* Whether the call can still be wanted. If it is wanted, whatever is yet to come, that is
+ * remembered: what was looked at need not stay. */
+static __always_inline bool decide(struct task_state *state)
+{
+	if (!state->wanted && !possible(state))
+		return false;
+	if (!state->wanted)
+		state->wanted = certain(state);
+	return true;
 }
 
 static __always_inline u32 verdict_of(struct task_state *state, u32 type)
@@ -70,6 +87,11 @@ static __always_inline int see(struct task_state *state, u32 at, u64 key)
 }
 
 static __always_inline bool is_possible(struct task_state *state)
+{
+	return true;
+}
+
+static __always_inline bool decide(struct task_state *state)
 {
 	return true;
 }

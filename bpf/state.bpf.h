@@ -18,6 +18,12 @@ struct {
 	__uint(max_entries, 1 << 25);
 } ring SEC(".maps");
 
+/* Of what notifies. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} triggers SEC(".maps");
+
 struct task_work_slot {
 	struct bpf_task_work work;
 };
@@ -73,18 +79,26 @@ static __always_inline void follow(struct task_struct *task, u32 phase)
 
 static __always_inline int send(void *data, u32 size, bool urgent)
 {
-	u64 flags;
+	u64 flags = urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 
 	/* The consumer looks by itself every few milliseconds: waking it costs the
-	 * traced task more than the record, so only a filling buffer does. */
-	if (!urgent)
-		urgent = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > faultin_config.wake_bytes;
-	flags = urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	 * traced task more than the record, so only a filling buffer does. A watch is to
+	 * know at once: the kernel wakes it there, unless it is reading. */
+	if (faultin_config.triggers)
+		flags = 0;
+	else if (!urgent && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > faultin_config.wake_bytes)
+		flags = BPF_RB_FORCE_WAKEUP;
 
 	if (!bpf_ringbuf_output(&ring, data, size, flags))
 		return 0;
 	__sync_fetch_and_add(&shared.lost_ring, 1);
 	return -1;
+}
+
+/* Where these fill their buffer, they go with the others rather than be lost. */
+static __always_inline int send_trigger(void *data, u32 size)
+{
+	return bpf_ringbuf_output(&triggers, data, size, 0) ? send(data, size, true) : 0;
 }
 
 #endif

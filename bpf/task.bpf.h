@@ -50,6 +50,7 @@ struct task_state {
 	u8 left;
 	u8 signalled;
 	u32 texts[TEXTS_MAX]; /* of the call's key: place | length << 16 (count.bpf.h) */
+	u8 wanted; /* the query is known to hold for the call */
 	struct absent absent[ABSENT_MAX];
 	struct record record;
 	u8 heap[HEAP_SIZE + sizeof(struct piece) + PIECE_MAX];
@@ -76,6 +77,9 @@ static __always_inline void expect_iovec(u64 base, u64 count, u32 narrow)
 
 /* Into the ring buffer. Returns 0 unless it was full. */
 static __always_inline int send(void *data, u32 size, bool urgent);
+
+/* ... into the one of what notifies, which is read first. */
+static __always_inline int send_trigger(void *data, u32 size);
 
 static __always_inline u32 record_size(struct task_state *state)
 {
@@ -109,20 +113,31 @@ static __always_inline u32 verdict_of(struct task_state *state, u32 type);
 /* Whether a call that is wanted has been counted here: then its record need not leave. */
 static __always_inline bool is_counted(struct task_state *state, u32 type);
 
+/* The record and its heap leave. */
+static __always_inline int send_state(struct task_state *state, bool urgent)
+{
+	u32 size = record_size(state);
+
+	if (faultin_config.triggers && (state->wanted || !faultin_config.judges))
+		return send_trigger(&state->record, size);
+	return send(&state->record, size, urgent);
+}
+
 /* The finished call leaves, if the query wants it. */
 static __noinline __attribute__((unused)) int emit(struct task_state *state __attribute__((nonnull)), u32 type)
 {
-	u32 verdict = faultin_config.judges ? verdict_of(state, type) : VERDICT_ASK;
+	u32 verdict = VERDICT_ASK;
 
+	if (faultin_config.judges)
+		verdict = state->wanted ? VERDICT_KEEP : verdict_of(state, type);
 	if (verdict == VERDICT_DROP)
 		return 0;
-	if (faultin_config.counts && (verdict == VERDICT_KEEP || !faultin_config.judges) &&
-	    is_counted(state, type))
+	state->wanted = verdict == VERDICT_KEEP;
+	if (faultin_config.counts && (state->wanted || !faultin_config.judges) && is_counted(state, type))
 		return 0;
-	state->record.type = type | (verdict == VERDICT_KEEP ? RECORD_JUDGED : 0);
+	state->record.type = type | (state->wanted ? RECORD_JUDGED : 0);
 	/* The consumer will read what is missing: the sooner, the truer. */
-	return send(&state->record, record_size(state),
-		    !faultin_config.task_work && state->record.missed);
+	return send_state(state, !faultin_config.task_work && state->record.missed);
 }
 
 /* The heap is full: what is there goes ahead of its record. */
@@ -130,7 +145,7 @@ static __always_inline void spill(struct task_state *state)
 {
 	state->record.type = RECORD_PART;
 	state->record.flags |= RECORD_SPILLED;
-	if (send(&state->record, record_size(state), false))
+	if (send_state(state, false))
 		state->record.flags |= RECORD_PART_LOST;
 	state->used = 0;
 	state->known = 0;

@@ -84,6 +84,21 @@ struct ring *faultin_ring_open(int fd, uint64_t size, int skip, int wake)
 	return NULL;
 }
 
+/* From now on whoever waits for records is woken by this eventfd, too. Returns 0, or -1
+ * with errno set. */
+int faultin_ring_listen(struct ring *ring, int bell)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	return epoll_ctl(ring->epoll, EPOLL_CTL_ADD, bell, &event);
+}
+
+/* The bytes of records that are there, and have not been read. */
+uint64_t faultin_ring_waiting(const struct ring *ring)
+{
+	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - ring->next;
+}
+
 static uint32_t length_at(const struct ring *ring, uint64_t position)
 {
 	const uint8_t *record = ring->data + (position & ring->mask);
@@ -179,7 +194,7 @@ int64_t faultin_ring_incomplete(const uint8_t *drained, uint64_t size, uint64_t 
 	while (at < size && n < most) {
 		const struct record *record = (const struct record *)(drained + at + HEADER);
 
-		if ((record->type & ~RECORD_JUDGED) == RECORD_CALL && record->missed & ~record->gone &&
+		if ((record->type & ~(RECORD_JUDGED | RECORD_GROUP)) == RECORD_CALL && record->missed & ~record->gone &&
 		    !(record->flags & (RECORD_SETTLED | RECORD_SPILLED)))
 			found[n++] = at;
 		at += size_of(*(const uint32_t *)(drained + at));

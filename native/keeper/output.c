@@ -78,7 +78,8 @@ int output_send(const void *data, u32 size, bool urgent)
 	memcpy(at + HEADER, data, size);
 	out->position += need;
 	__atomic_store_n(out->producer, out->position, __ATOMIC_RELEASE);
-	if (urgent || (filled <= out->wake_bytes && filled + need > out->wake_bytes))
+	if (urgent || (filled <= out->wake_bytes && filled + need > out->wake_bytes) ||
+	    (the_trace.config->triggers && !filled))
 		wake_consumer();
 	return 0;
 }

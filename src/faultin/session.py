@@ -17,7 +17,8 @@ from faultin.decode.late import Late
 from faultin.decode.reader import Reader
 from faultin.decode.remote import fill
 from faultin.drain.ring import Chunk, Map, Ring
-from faultin.drain.wire import Assembler, records
+from faultin.drain.triggers import Watched
+from faultin.drain.wire import Assembler
 from faultin.engines.base import Engine
 from faultin.engines.keeper import trace_image
 from faultin.errors import CommandError
@@ -60,12 +61,7 @@ class Session:
         self._consumer = consuming(decoder, offset)
         self._assembler = Assembler()
         engine.set_clock(offset)
-        parts = engine.parts_fd
-        self._ring = Ring(
-            Map(engine.ring_fd, options.ring_bytes, wake=engine.wake_fd),
-            None if parts is None else Map(parts, options.parts_bytes, skip=True),
-            self._late.show if engine.reads_remotely else None,
-        )
+        self._ring = _ring(engine, options, self._late.show if engine.reads_remotely else None)
         engine.attach()
         self._ring.start()
 
@@ -117,7 +113,7 @@ class Session:
     def _handle(self, chunk: Chunk) -> None:
         whole = self._assembler.whole
         self._events += self._consumer.take(
-            record for part in records(chunk.data, more=chunk.more) if (record := whole(part))
+            record for part in chunk.records() if (record := whole(part))
         )
 
     def _finish(self) -> Summary:
@@ -141,3 +137,14 @@ class Session:
             self._ring.close()
             self._engine.close()
 
+
+def _ring(engine: Engine, options: Options, show: Callable[[Chunk], None] | None) -> Ring:
+    """The consumer of all the ring buffers that an engine has; `show` as for Ring."""
+    records = Map(engine.ring_fd, options.ring_bytes, wake=engine.wake_fd)
+    parts = None
+    if engine.parts_fd is not None:
+        parts = Map(engine.parts_fd, options.parts_bytes, skip=True)
+    if engine.triggers_fd is None:
+        return Ring(records, parts, show)
+    triggers = Map(engine.triggers_fd, options.triggers_bytes)
+    return Watched(records, triggers, parts, show)

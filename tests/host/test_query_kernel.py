@@ -53,24 +53,24 @@ class Subject:
         self._object.load()
         self._program = self._object.program_fds()["judge_subject"]
         self._map = self._object.map_fd("subjects")
-        self._size = STATE_SIZE + 16 + 4 * PLACES + 8 * PLACES
+        self._size = STATE_SIZE + 24 + 4 * PLACES + 8 * PLACES
 
-    def verdict(self, head: bytes, heap: bytes, seen: list[tuple[int, int]]) -> tuple[int, int]:
-        """(whether it is possible, the verdict)."""
+    def verdict(self, head: bytes, heap: bytes, seen: list[tuple[int, int]]) -> tuple[int, int, int]:
+        """(whether it is possible, the verdict, whether it is certain)."""
         image = bytearray(self._size)
         image[RECORD : RECORD + HEAD.size] = head
         image[RECORD + HEAD.size : RECORD + HEAD.size + len(heap)] = heap
         places = [place for place, _ in seen] + [0] * (PLACES - len(seen))
         keys = [key for _, key in seen] + [0] * (PLACES - len(seen))
-        image[STATE_SIZE:] = pack(f"<IIII{PLACES}I{PLACES}Q", 1, len(seen), 0, 0, *places, *keys)
+        image[STATE_SIZE:] = pack(f"<6I{PLACES}I{PLACES}Q", 1, len(seen), *[0] * 4, *places, *keys)
         lib, _ = library()
         key, value = ctypes.c_uint32(0), ctypes.create_string_buffer(bytes(image), len(image))
         arguments = (self._map, ctypes.byref(key), value)
         assert not lib.bpf_map_update_elem(*arguments, 0)
         run_program(self._program)
         assert not lib.bpf_map_lookup_elem(*arguments)
-        possible, verdict = memoryview(value.raw)[STATE_SIZE + 8 : STATE_SIZE + 16].cast("I")
-        return possible, verdict
+        possible, verdict, certain = memoryview(value.raw)[STATE_SIZE + 8 : STATE_SIZE + 20].cast("I")
+        return possible, verdict, certain
 
     def close(self) -> None:
         self._object.close()
@@ -183,7 +183,7 @@ def judged_alike(case):
             call = Call(CALLS[number % 2], row)
             if len(call.heap) > HEAP or len(call.seen) > PLACES:
                 continue
-            possible, verdict = subject.verdict(call.head, call.heap, call.seen)
+            possible, verdict, certain = subject.verdict(call.head, call.heap, call.seen)
             caller = Caller(call.record, call.record.pieces())
             caller["exe"] = row.values[NAMES.index("exe")]
             expected = holds(makes.row(call.record, None, caller))
@@ -191,6 +191,7 @@ def judged_alike(case):
             RECORDS["true"] += expected
             what = f"{printed(expr)}\n{call.name} {dict(zip(NAMES, row.values))}: {verdict}"
             assert possible or not expected, what
+            assert expected or not certain, what
             assert verdict in (ASK, KEEP if expected else 0), what
     finally:
         subject.close()

@@ -43,7 +43,7 @@ def test_sizes(tmp_path):
         "sizeof(struct plan)": plan._PLAN.size,
         "sizeof(struct op)": plan._OP.size,
         "sizeof(struct variant)": plan._VARIANT.size,
-        "sizeof(struct config)": 24 * 4,
+        "sizeof(struct config)": 25 * 4,
         "ARENA_CHUNK": capacity.ARENA_CHUNK,
         "PIECE_MAX": wire.PIECE_MAX,
         "RANGE_MAX": wire.RANGE_MAX,
@@ -110,6 +110,7 @@ def test_layout_of_the_state(tmp_path):
     source.write_text(
         f'#include <stdio.h>\n#include "{task}"\n'
         "static int send(void *data, u32 size, bool urgent) { return 0; }\n"
+        "static int send_trigger(void *data, u32 size) { return 0; }\n"
         "static u32 verdict_of(struct task_state *state, u32 type) { return 0; }\n"
         "static bool is_counted(struct task_state *state, u32 type) { return 0; }\n"
         f"int main(void) {{ {lines} return sizeof(struct task_state) > 8064; }}"

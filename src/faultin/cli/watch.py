@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 30.0
 _GRACE = 10.0
+_SWITCH = 0.001  # seconds for which an action's thread waits, if the judge is busy
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -214,7 +215,7 @@ def _session(options: WatchOptions):
     texts = tracing.Texts(
         choice.where or "", keys=options.for_each or "", captures=options.capture or "pid"
     )
-    wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes, wakes=True)
+    wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes, triggers=True)
     prepared = tracing.prepare(choice, texts, wanted, narrow=options.capture is not None)
     assert prepared.query
     query = prepared.query if options.capture else replace(prepared.query, captures=())
@@ -233,5 +234,6 @@ def _session(options: WatchOptions):
 
 def run(arguments: argparse.Namespace) -> int:
     """The command's exit status; 128 + n when a signal ended the watch."""
+    sys.setswitchinterval(_SWITCH)
     options = options_of(arguments)
     return tracing.run(options.choice, lambda: _session(options), tracing.say_lost)

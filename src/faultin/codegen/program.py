@@ -14,6 +14,7 @@ from faultin.codegen.plan import ASKED, FLAGS, PLAN_BYTES, PlanFlag, Plans
 from faultin.codegen.query.linked import NOTHING, Counts, Functions, declarations
 
 
+_TRIGGERS_LEAST = 1 << 20
 STRATEGIES = ("copy", "prefault", "ring")  # enum strategy of bpf/wire.h
 
 
@@ -25,7 +26,8 @@ class Options:
     None for what the kernel has. copy_string: whether it has bpf_copy_from_user_str;
     copy_dynptr: ... and bpf_copy_from_user_dynptr. faults: whether programs that may
     sleep read at entry what is absent; twins: whether those at entry and exit run twice
-    (bpf/core.bpf.h). wakes: whether each record wakes the consumer. retry_at_exit: False reads at entry
+    (bpf/core.bpf.h). triggers: what the query wants has a ring buffer of its own, and
+    wakes the consumer. retry_at_exit: False reads at entry
     only, as other tracers do, and loses what is cold; it is there to compare with.
     """
 
@@ -38,13 +40,18 @@ class Options:
     copy_dynptr: bool = False
     faults: bool = False
     twins: bool = False
-    wakes: bool = False
+    triggers: bool = False
     query: Functions = NOTHING
 
     @property
     def parts_bytes(self) -> int:
         """Of the ring buffer of direct parts, which a page that is never served can fill."""
         return self.ring_bytes // 4
+
+    @property
+    def triggers_bytes(self) -> int:
+        """Of the ring buffer of what notifies; it has room while its reader waits for a CPU."""
+        return max(self.ring_bytes // 4, _TRIGGERS_LEAST)
 
 
 def _constant(name: str, data: bytes) -> str:
@@ -56,12 +63,12 @@ def config_image(plans: Plans, options: Options) -> bytes:
     """struct config of bpf/wire.h."""
     counts = plans.counts
     return pack(
-        "<24I",
+        "<25I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
         counts["variants"],
-        0 if options.wakes else options.ring_bytes // 8,
+        options.ring_bytes // 8,
         options.retry_at_exit,
         plans.foreign,
         options.task_work or 0,
@@ -75,6 +82,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
         options.query.sees,
         options.query.texts,
         options.query.automata,
+        options.triggers,
         *_counting(options.query.counts),
     )
 

@@ -18,8 +18,11 @@ from faultin.decode.calls import Decoder
 from faultin.drain.wire import Record
 from faultin.event import Event, Summary
 from faultin.query.actions import Capture
+from faultin.query.fields import argument_name
 from faultin.query.query import Query
 from faultin.query.types import MISSING
+
+_OF_MESSAGE = {"addr": "msg_name", "iov": "msg_iov"}  # what a name stands for in a msghdr
 
 Tell = Callable[[str], None]
 
@@ -54,12 +57,21 @@ class Notifying:
             "syscall": event.label,
         }  # fmt: skip
         if self._captures:
-            found |= {name: capture(row) for name, capture in self._captures}
+            found |= {name: self._value(name, capture, event, record, row) for name, capture in self._captures}
         else:
             found |= _arguments(event)
         if suppressed:
             found["suppressed"] = suppressed
         return found
+
+    def _value(self, name: str, capture: Callable[[Any], Any], event: Event, record: Record, row: Any) -> Any:
+        """Of an argument all that a trace shows, which may be more than a query looks at."""
+        plan = self._decoder.plan(record)
+        argument = argument_name(plan, name) if plan else None
+        if argument not in event.args:
+            return capture(row)
+        value = event.args[argument]
+        return value.get(_OF_MESSAGE[name], value) if name in _OF_MESSAGE and isinstance(value, dict) else value
 
     def idle(self) -> None:
         """What is submitted is on its way already."""

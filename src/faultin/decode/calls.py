@@ -68,7 +68,11 @@ class PlanDecoder:
             (bit, plan.first + bit, op, plan.arguments[op.position], assembler(op, plan.arguments[op.position]))
             for bit, op in enumerate(plan.ops)
         ]
-        self._names = [argument.name for argument in plan.arguments]
+        captured = {op.position for op in plan.ops}
+        self._names = [  # of a plan that was cut down to what a query needs, what is there
+            argument.name for index, argument in enumerate(plan.arguments)
+            if index in captured or not argument.is_pointer
+        ]  # fmt: skip
 
     def arguments(
         self, record: Record, pieces: list[Piece], context: Context
@@ -149,6 +153,10 @@ class Decoder:
                 (record.more,) = self._fill([record])
             pieces += record.more
         return pieces
+
+    def plan(self, record: Record) -> Plan | None:
+        """By which a call was captured; None if no table has it."""
+        return self._plans.plans.get(record.plan)
 
     def event(self, record: Record) -> Event:
         """The event of a whole record (Assembler.whole)."""

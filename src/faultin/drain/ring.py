@@ -10,12 +10,12 @@ import ctypes
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from faultin.drain.wire import Piece
+from faultin.drain.wire import Piece, Record, records
 from faultin.errors import FaultinError
 
 _ROOM = 4 << 20
@@ -45,6 +45,10 @@ def native() -> ctypes.CDLL:
     lib.faultin_ring_incomplete.argtypes = [
         ctypes.c_char_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_int64,
     ]  # fmt: skip
+    lib.faultin_ring_listen.restype = ctypes.c_int
+    lib.faultin_ring_listen.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    lib.faultin_ring_waiting.restype = ctypes.c_uint64
+    lib.faultin_ring_waiting.argtypes = [ctypes.c_void_p]
     lib.faultin_ring_close.restype = None
     lib.faultin_ring_close.argtypes = [ctypes.c_void_p]
     return lib
@@ -56,7 +60,7 @@ class Map:
     map but a memfd laid out alike (native/keeper/shared.h)."""
 
     def __init__(self, fd: int, size: int, skip: bool = False, wake: int = -1) -> None:
-        self._native = native()
+        self._native, self._size = native(), size
         self._ring = self._native.faultin_ring_open(fd, size, skip, wake)
         if not self._ring:
             raise FaultinError("the ring buffer cannot be mapped", os.strerror(ctypes.get_errno()))
@@ -71,6 +75,15 @@ class Map:
     def wait(self, patience: int) -> None:
         """As many ms, or until the kernel's side wakes whoever waits."""
         self._native.faultin_ring_wait(self._ring, patience)
+    def listen(self, bell: int) -> None:
+        """This eventfd ends a wait, too."""
+        if self._native.faultin_ring_listen(self._ring, bell):
+            raise FaultinError("the ring buffer cannot be waited for", os.strerror(ctypes.get_errno()))
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether a quarter of it is full."""
+        return self._native.faultin_ring_waiting(self._ring) > self._size // 4
 
     def close(self) -> None:
         self._native.faultin_ring_close(self._ring)
@@ -79,12 +92,18 @@ class Map:
 
 @dataclass(slots=True)
 class Chunk:
-    """Whole records, and by their offsets what was read of some from here; `taken` when
-    they are being handled, so that reading ahead of that is too late."""
+    """Whole records, from `at` to `end` of the data, and by their offsets what was read of
+    some from here; `taken` when they are being handled, so that reading ahead of that is
+    too late."""
 
     data: bytes
     more: dict[int, list[Piece]] = field(default_factory=dict)
     taken: bool = False
+    at: int = 0
+    end: int | None = None
+
+    def records(self) -> Iterator[Record]:
+        return records(self.data, self.at, self.end, self.more)
 
 
 class Ring:
@@ -117,17 +136,19 @@ class Ring:
             parts.append(part)
         return b"".join([*parts, records])
 
+    def _put(self, chunk: Chunk) -> None:
+        self._waiting += len(chunk.data)
+        self._chunks.put(chunk)
+        if self._show:
+            self._show(chunk)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             if self._waiting > self._backlog:
                 self._stopping.wait(_PATIENCE_MS / 1000)
                 continue
             if data := self._drain(_PATIENCE_MS):
-                chunk = Chunk(data)
-                self._waiting += len(data)
-                self._chunks.put(chunk)
-                if self._show:
-                    self._show(chunk)
+                self._put(Chunk(data))
                 if len(data) < _ROOM // 4:
                     self._records.wait(_GATHER_MS)
 

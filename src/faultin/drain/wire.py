@@ -158,10 +158,12 @@ def head(record: Record) -> bytes:
     return HEAD.pack(*numbers, *r.arguments, r.comm, r.seq, r.missed, r.gone)
 
 
-def records(chunk: bytes, at: int = 0, more: Mapping[int, list[Piece]] = {}) -> Iterator[Record]:
-    """The records of a chunk as the native drain copies it, whole ring entries, from
-    offset `at` on; `more` by their offsets, which may still grow."""
-    end, head = len(chunk), HEAD.size
+def records(
+    chunk: bytes, at: int = 0, end: int | None = None, more: Mapping[int, list[Piece]] = {}
+) -> Iterator[Record]:
+    """The records of a chunk as the native drain copies it, whole ring entries, from offset
+    `at` to `end`; `more` by their offsets, which may still grow."""
+    end, head = len(chunk) if end is None else end, HEAD.size
     unpack = HEAD.unpack_from
     while at < end:
         length = int.from_bytes(chunk[at : at + 4], "little") & 0x3FFFFFFF

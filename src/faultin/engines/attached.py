@@ -45,6 +45,8 @@ def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -
     size_maps(made, options.query.counts)
     if options.strategy != "copy":
         made.set_entries("direct", options.parts_bytes)
+    if options.triggers:
+        made.set_entries("triggers", options.triggers_bytes)
     for program in _PROGRAMS:
         if program.endswith("_twin") and twins or program == features.prepare_exec:
             made.enable(program)
@@ -61,6 +63,7 @@ class Attached:
         faulting: Callable[[], list[Closable]] = list,
     ) -> None:  # fmt: skip
         self.name, self.strategy = name, options.strategy
+        self._triggers = options.triggers
         self.reads_remotely = not (probe().task_work and options.task_work is None)
         self._object, self._faulting = loaded, faulting
         self._programs = loaded.program_fds()
@@ -79,6 +82,10 @@ class Attached:
     @property
     def parts_fd(self) -> int | None:
         return None if self.strategy == "copy" else self._object.map_fd("direct")
+
+    @property
+    def triggers_fd(self) -> int | None:
+        return self._object.map_fd("triggers") if self._triggers else None
 
     def program_fds(self) -> dict[str, int]:
         """The loaded programs by name."""

@@ -39,6 +39,10 @@ class Engine(Protocol):
     def parts_fd(self) -> int | None:
         """The ring buffer of direct parts, where the strategy has one."""
 
+    @property
+    def triggers_fd(self) -> int | None:
+        """The ring buffer of what notifies, where the options ask for one and it has one."""
+
     def set_clock(self, offset: int) -> None:
         """What turns CLOCK_MONOTONIC into ns since the epoch: a query may look at ts."""
 

@@ -44,7 +44,7 @@ class Ptrace:
 
     name, strategy = NAME, "copy"
     reads_remotely = False  # the tracer takes the faults
-    parts_fd = None
+    parts_fd = triggers_fd = None
     counters = None
 
     def __init__(self, plans: Plans, options: Options) -> None:

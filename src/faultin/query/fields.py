@@ -80,6 +80,15 @@ def argument(plan: Plan, path: Path) -> Found | Refused | None:
     return _memory(plan, of, op, str(name), rest)
 
 
+def argument_name(plan: Plan, name: str) -> str | None:
+    """The kernel's name of the argument that `path`, `fd` or `args.pid` stands for, if it
+    is the whole of one."""
+    call = replace(plan.syscall, arguments=plan.arguments)
+    plain = name.removeprefix(f"{ARGUMENTS}.")
+    position = None if name in COMMON else _position(call, plain, plain != name)
+    return None if position is None else plan.arguments[position].name
+
+
 def names(call: Syscall) -> set[str]:
     """What a query can call the arguments of a call."""
     own = {argument.name for argument in call.arguments}

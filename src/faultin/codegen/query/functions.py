@@ -2,7 +2,7 @@
 """Functions: a query becomes the functions that the BPF core calls.
 
 In: a Query, and the plans it is bound to. Out: Functions: IR of faultin_see(),
-faultin_possible() and faultin_keep(), the images of its constants, and what the core must
+faultin_possible(), faultin_certain() and faultin_keep(), the images of its constants, and what the core must
 know. Plans whose sources are alike share code. Whatever the kernel cannot decide becomes
 a verdict that faultin is asked for; nothing is ever decided wrongly.
 """
@@ -25,6 +25,7 @@ from faultin.query.tree import Expr, slots
 
 DROP, KEEP, ASK = 0, 1, 2  # enum verdict of bpf/task.bpf.h
 _POSSIBLE = "define i32 @faultin_possible(ptr %state) alwaysinline"
+_CERTAIN = "define i32 @faultin_certain(ptr %state) alwaysinline"
 _KEEP = "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline"
 
 
@@ -41,8 +42,10 @@ def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
         return replace(NOTHING, context=context)
     judging, asked = NO_WHERE, {}
     if query.where is not None:
-        possible = _by_plan(Builder(_POSSIBLE), query, plans, places, texts, _possible)
-        judging = possible + _by_plan(Builder(_KEEP), query, plans, places, texts, _keep)
+        bodies = ((_POSSIBLE, _possible), (_CERTAIN, _certain), (_KEEP, _keep))
+        judging = "".join(
+            _by_plan(Builder(head), query, plans, places, texts, body) for head, body in bodies
+        )
         asked = {index: query.needs(index, [query.where]).bits for index in query.sources}
     see = see_function(query, plans, places, texts)
     ir = "".join([see, judging, made.ir if made else NO_COUNTING])
@@ -85,15 +88,20 @@ def _possible(b: Builder, where: Expr, row, plans: Plans, index: int, places, te
     b.do(f"ret i32 {_widened(b, found)}")
 
 
+def _certain(b: Builder, where: Expr, row, plans: Plans, index: int, places, texts) -> None:
+    scene = Scene(b, row, places, texts, FALSE)
+    found = Possible(scene, late_slots(row, plans.plans.get(index))).condition(where, wanted=False)
+    b.do(f"ret i32 {_widened(b, b.negated(found))}")
+
+
 def _keep(b: Builder, where: Expr, row, plans: Plans, index: int, places, texts) -> None:
-    if not is_in_kernel(where, Scene(b, row, places, texts, TRUE)):
-        late = late_slots(row, plans.plans.get(index))
-        found = Possible(Scene(b, row, places, texts, FALSE), late).condition(where)
-        b.do(f"ret i32 {b.select(found, 'i32', ASK, DROP)}")
+    scene = Scene(b, row, places, texts, b.compare("ne", "i32", "%returned", 0))
+    if is_in_kernel(where, scene):
+        b.do(f"ret i32 {_widened(b, Final(scene).condition(where))}")
         return
-    returned = b.compare("ne", "i32", "%returned", 0)
-    found = Final(Scene(b, row, places, texts, returned)).condition(where)
-    b.do(f"ret i32 {_widened(b, found)}")
+    can_be = Possible(scene, frozenset())  # nothing is yet to come, and some is not known
+    otherwise = b.select(can_be.condition(where), "i32", ASK, DROP)
+    b.do(f"ret i32 {b.select(can_be.condition(where, wanted=False), 'i32', otherwise, KEEP)}")
 
 
 def _widened(b: Builder, value: str) -> str:

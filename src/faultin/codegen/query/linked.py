@@ -40,6 +40,7 @@ _NO_SEEING = (
 )
 NO_WHERE = (
     "define i32 @faultin_possible(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
+    "define i32 @faultin_certain(ptr %state) alwaysinline {\n  ret i32 1\n}\n"
     "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline {\n  ret i32 1\n}\n"
 )
 NO_COUNTING = (
