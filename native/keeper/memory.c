@@ -79,7 +79,8 @@ static struct slot *slot_with(u64 addr, u32 size)
 	for (i = 0; i < reading.used; i++) {
 		struct slot *slot = &reading.slots[i];
 
-		if (addr >= slot->addr && addr + size <= slot->addr + slot->size)
+		/* No sums: an address may be the last there is. */
+		if (addr >= slot->addr && size <= slot->size && addr - slot->addr <= slot->size - size)
 			return slot;
 	}
 	return NULL;

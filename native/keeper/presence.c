@@ -114,6 +114,8 @@ bool presence_of(struct space *space, s32 pid, u64 addr, u32 size)
 	u32 count = last - page + 1;
 	bool present;
 
+	if (last < page) /* behind the last address */
+		return false;
 	if (!space)
 		return by_node(pid, page, count, false);
 	time = now();

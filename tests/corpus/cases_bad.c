@@ -23,7 +23,7 @@ struct place {
 	char *at;
 };
 
-enum { PLACES = 6 };
+enum { PLACES = 7 };
 
 static char *low_address(void)
 {
@@ -48,10 +48,11 @@ static char *behind_the_file(void)
 
 static void all_places(struct place places[PLACES])
 {
-	const char *names[PLACES] = {"low", "kernel", "noncanonical", "no_access", "behind_file", "unmapped"};
+	const char *names[PLACES] = {"low", "kernel", "noncanonical", "no_access", "behind_file", "unmapped",
+				     "last"};
 	char *unmapped = closed_pages();
 	char *ats[PLACES] = {low_address(), (char *)0xffff888000001000, (char *)0x0000900000001000, closed_pages(),
-			     behind_the_file(), unmapped};
+			     behind_the_file(), unmapped, (char *)-1};
 
 	munmap(unmapped, page_size);
 	for (int i = 0; i < PLACES; i++)

@@ -4,6 +4,7 @@ faultin, and however faultin ends. Each as root, and as a user without any capab
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import faultin
+from running import command, faultin
 from unprivileged import (
     NOBODY,
     command_as_nobody,
@@ -275,3 +276,23 @@ def test_a_full_ring_buffer_is_counted():
     program = "import os; f = os.open('/dev/null', 1); [os.write(f, b'x' * 1000000) for _ in range(50)]"
     ran = faultin_as_nobody(*words, "--", python(), "-S", "-c", program)
     assert ran.status == 0 and ran.summary["lost"]["ring_full"] > 0 and "--buffer" in ran.stderr
+
+
+def test_a_killed_tracer_is_told():
+    """The trace ends, and says that there is more than it has."""
+    program = (
+        "import time\nfor _ in range(600):\n try: open('/dev/null').close()\n"
+        " except OSError: break\n time.sleep(0.1)"
+    )
+    words = command("trace", "--engine", "ptrace", "-e", "openat", "--format", "jsonl", "-o", "/dev/stdout")
+    with subprocess.Popen([*words, "--", python(), "-S", "-c", program], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as tracer:  # fmt: skip
+        for line in tracer.stdout:
+            if "/dev/null" in line:
+                break
+        victim = json.loads(line)["pid"]
+        status = Path(f"/proc/{victim}/status").read_text()
+        os.kill(int(re.search(r"TracerPid:\s*(\d+)", status)[1]), signal.SIGKILL)
+        out, said = tracer.communicate(timeout=60)
+    assert json.loads(out.splitlines()[-1])["summary"]["lost"] == {"tracer_killed": 1}
+    assert "native tracer was killed" in said and "Traceback" not in said

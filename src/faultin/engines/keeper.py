@@ -101,6 +101,11 @@ class Keeper:
             raise FaultinError("the native tracer has ended", "something has killed it")
         return int.from_bytes(answer, "little")
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended while there were tasks to trace: somebody has killed it."""
+        return self._process.poll() is not None and self.page.shared.live > 0
+
     def close(self) -> None:
         """It lets the tasks go, and ends once none of them needs it."""
         self._control.close()

@@ -69,21 +69,24 @@ class Ptrace:
             raise FaultinError(f"-p {pid}", _why(pid, error))
 
     def live(self) -> int:
-        return self._keeper.page.shared.live
+        return 0 if self._keeper.is_gone else self._keeper.page.shared.live
 
     def report_blocked(self, before: int) -> None:
-        self._keeper.order(Order.BLOCKED, value=before)
+        if not self._keeper.is_gone:
+            self._keeper.order(Order.BLOCKED, value=before)
 
     def report_unfinished(self) -> None:
         """detach() has: a task that is let go cannot be told of any more."""
 
     def detach(self) -> None:
-        self._keeper.order(Order.QUIET)
+        if not self._keeper.is_gone:
+            self._keeper.order(Order.QUIET)
 
     def lost(self) -> dict[str, int]:
         shared = self._keeper.page.shared
         counts = {"ring_full": shared.lost_ring, "no_task_state": shared.lost_tasks,
-                  "return_not_seen": shared.lost_returns}  # fmt: skip
+                  "return_not_seen": shared.lost_returns,
+                  "tracer_killed": shared.live if self._keeper.is_gone else 0}  # fmt: skip
         return {cause: count for cause, count in counts.items() if count}
 
     def fell_back(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ _HELP = {
     "ring_full": "the ring buffer was full: give it more with --buffer, or trace less with -e",
     "no_task_state": "no memory for a task's state: all calls of those tasks are missing",
     "key_not_seen": "calls by a key that never came: please report this",
+    "tracer_killed": "the native tracer was killed under tasks, so many: their traced calls fail",
     "map_full": "calls with a key that found no place in the table: give it more with --max-keys",
 }
 
