@@ -79,7 +79,7 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	record->nr = nr;
 	record->pid = task->tgid;
 	record->tid = task->pid;
-	record->ts = bpf_ktime_get_ns();
+	record->ts = faultin_config.clock ? bpf_ktime_get_ns() : 0;
 	record->latency = 0;
 	record->ret = 0;
 	record->seq++;
@@ -135,6 +135,7 @@ static __always_inline const struct plan *begin_call(struct task_state *state, s
 	begin_record(state, task, regs, nr);
 	if (!plan || !(flags & PLAN_TRACED)) {
 		state->record.plan = PLAN_NONE;
+		note_time(&state->record);
 		state->phase = PHASE_CALL;
 		return NULL;
 	}
@@ -160,6 +161,7 @@ static __noinline int begin_late(struct task_state *state __attribute__((nonnull
 		return 0;
 	}
 	state->record.flags |= RECORD_LATE;
+	note_time(&state->record);
 	run_all(state, plan->inputs, ALL_OPS, HOW_EXIT);
 	state->phase = PHASE_CALL;
 	return 0;

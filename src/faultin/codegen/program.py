@@ -56,7 +56,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
     """struct config of bpf/wire.h."""
     counts = plans.counts
     return pack(
-        "<24I",
+        "<25I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
@@ -75,6 +75,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
         options.query.sees,
         options.query.texts,
         options.query.automata,
+        options.query.clock,
         *_counting(options.query.counts),
     )
 

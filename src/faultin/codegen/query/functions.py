@@ -32,10 +32,9 @@ def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
     """What the kernel has of a query; without a `where`, no more than the context. keys: it
     counts too, by so many keys at the most."""
     texts, places = Texts(), Places()
-    context = query is not None and any(
-        isinstance(source, Common) and source.name in CONTEXT_FIELDS
-        for row in query.sources.values() for source in row
-    )  # fmt: skip
+    rows = query.sources.values() if query else ()
+    common = {source.name for row in rows for source in row if isinstance(source, Common)}
+    context = not common.isdisjoint(CONTEXT_FIELDS)
     made = counting(query, plans, places, texts) if query and keys else None
     if query is None or (query.where is None and not made):
         return replace(NOTHING, context=context)
@@ -48,7 +47,7 @@ def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
     ir = "".join([see, judging, made.ir if made else NO_COUNTING])
     return Functions(
         ir, texts.images, texts.size, texts.automata, judges=query.where is not None,
-        sees=bool(places.indexes), context=context, asked=asked,
+        sees=bool(places.indexes), context=context, asked=asked, clock="ts" in common,
         counts=replace(made.counts, keys=keys) if made else None,
     )  # fmt: skip
 

@@ -67,7 +67,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """judges, sees, context: the flags of struct config. asked: operations of each plan.
+    """judges, sees, context, clock: the flags of struct config. asked: operations of each plan.
     counts: None where the kernel does not count."""
 
     ir: str
@@ -79,6 +79,7 @@ class Functions:
     context: bool = False
     asked: Mapping[int, int] = field(default_factory=dict)
     counts: Counts | None = None
+    clock: bool = True
 
 
 NOTHING = Functions(_NO_SEEING + NO_WHERE + NO_COUNTING, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
