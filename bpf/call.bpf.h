@@ -77,14 +77,13 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	record->missed = 0;
 	record->gone = 0;
 	record->nr = nr;
-	record->pid = task->tgid;
-	record->tid = task->pid;
-	record->ts = faultin_config.clock ? bpf_ktime_get_ns() : 0;
+	record->ts = 0;
 	record->latency = 0;
 	record->ret = 0;
 	record->seq++;
 	syscall_args(record->args, task, regs);
-	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
+	if (faultin_config.who)
+		note_caller(record, task);
 	if (faultin_config.context)
 		add_context(state, task);
 }
@@ -135,7 +134,7 @@ static __always_inline const struct plan *begin_call(struct task_state *state, s
 	begin_record(state, task, regs, nr);
 	if (!plan || !(flags & PLAN_TRACED)) {
 		state->record.plan = PLAN_NONE;
-		note_time(&state->record);
+		note_caller(&state->record, task);
 		state->phase = PHASE_CALL;
 		return NULL;
 	}
@@ -161,7 +160,7 @@ static __noinline int begin_late(struct task_state *state __attribute__((nonnull
 		return 0;
 	}
 	state->record.flags |= RECORD_LATE;
-	note_time(&state->record);
+	note_caller(&state->record, task);
 	run_all(state, plan->inputs, ALL_OPS, HOW_EXIT);
 	state->phase = PHASE_CALL;
 	return 0;

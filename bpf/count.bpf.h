@@ -108,7 +108,7 @@ static __always_inline int send_first(struct task_state *state, u64 number, u32 
 	piece = (struct piece *)(state->heap + used);
 	label(piece, number, KEY(GROUP_OP, ROLE_GROUP, HOW_ENTRY), 0, 0);
 	state->used = used + sizeof(*piece);
-	note_time(&state->record);
+	note_caller(&state->record, bpf_get_current_task_btf());
 	state->record.type = type | RECORD_GROUP | (faultin_config.judges ? RECORD_JUDGED : 0);
 	return send(&state->record, record_size(state), false);
 }

@@ -47,7 +47,7 @@ static __always_inline int enter(struct task_state *state, struct task_struct *t
 		emit(state, RECORD_CALL);
 		state->phase = PHASE_REJECTED;
 	} else {
-		note_time(&state->record);
+		note_caller(&state->record, task);
 		state->phase = PHASE_CALL;
 	}
 	return 0;

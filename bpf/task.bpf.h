@@ -106,12 +106,16 @@ enum verdict {
 /* What the query says of a call, whose record would be of this type. */
 static __always_inline u32 verdict_of(struct task_state *state, u32 type);
 
-/* When the call began, unless that is known. The clock costs as much as all else that a call
- * costs that nobody wants: it is asked when somebody does, or if the query does (config.clock). */
-static __always_inline void note_time(struct record *record)
+/* When the call began, and who makes it, unless that is known. It costs as much as all else
+ * of a call that nobody wants: it is asked when somebody does, or if the query asks (config.who). */
+static __always_inline void note_caller(struct record *record, struct task_struct *task)
 {
-	if (!record->ts)
-		record->ts = bpf_ktime_get_ns();
+	if (record->ts)
+		return;
+	record->ts = bpf_ktime_get_ns();
+	record->pid = task->tgid;
+	record->tid = task->pid;
+	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
 }
 
 /* Whether a call that is wanted has been counted here: then its record need not leave. */
@@ -127,7 +131,8 @@ static __noinline __attribute__((unused)) int emit(struct task_state *state __at
 	if (faultin_config.counts && (verdict == VERDICT_KEEP || !faultin_config.judges) &&
 	    is_counted(state, type))
 		return 0;
-	note_time(&state->record);
+	if (!state->record.ts)
+		note_caller(&state->record, bpf_get_current_task_btf());
 	state->record.type = type | (verdict == VERDICT_KEEP ? RECORD_JUDGED : 0);
 	/* The consumer will read what is missing: the sooner, the truer. */
 	return send(&state->record, record_size(state),

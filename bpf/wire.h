@@ -270,7 +270,7 @@ struct config {
 	u32 sees;         /* ... and it looks at memory */
 	u32 texts;        /* bytes of faultin_texts, a power of two */
 	u32 automata;
-	u32 clock;        /* whether each call is timed as it begins, wanted or not */
+	u32 who;          /* whether time and caller of each call are noted as it begins, wanted or not */
 	u32 counts;       /* whether calls are counted here (count.bpf.h) */
 	u32 key_texts;    /* how many parts of a key are texts */
 	u32 groups;       /* how many there can be */

@@ -103,6 +103,8 @@ def test_layout_of_the_state(tmp_path):
     (tmp_path / "shim.h").write_text(
         '#include <stdbool.h>\n#include <stddef.h>\n#include "' + str(HEADER) + '"\n'
         "#define __always_inline inline\n#define __noinline\n#define bounded(x)\n#define bpf_ktime_get_ns() 0\n"
+        "struct task_struct { int tgid, pid; char comm[16]; };\n"
+        "static struct task_struct *bpf_get_current_task_btf(void) { return 0; }\n"
         "static struct config faultin_config; static const struct plan *faultin_plans;\n"
     )
     lines = "".join(f'printf("%zu\\n", offsetof(struct task_state, {name}));' for name in names)

@@ -75,7 +75,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
         options.query.sees,
         options.query.texts,
         options.query.automata,
-        options.query.clock,
+        options.query.who,
         *_counting(options.query.counts),
     )
 

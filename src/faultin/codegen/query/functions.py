@@ -24,6 +24,7 @@ from faultin.query.sources import Common
 from faultin.query.tree import Expr, slots
 
 DROP, KEEP, ASK = 0, 1, 2  # enum verdict of bpf/task.bpf.h
+_CALLER = ("ts", "pid", "tid", "comm", "exe")  # what a record says of who calls, and when
 _POSSIBLE = "define i32 @faultin_possible(ptr %state) alwaysinline"
 _KEEP = "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline"
 
@@ -47,7 +48,8 @@ def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
     ir = "".join([see, judging, made.ir if made else NO_COUNTING])
     return Functions(
         ir, texts.images, texts.size, texts.automata, judges=query.where is not None,
-        sees=bool(places.indexes), context=context, asked=asked, clock="ts" in common,
+        sees=bool(places.indexes), context=context, asked=asked,
+        who=not common.isdisjoint(_CALLER),
         counts=replace(made.counts, keys=keys) if made else None,
     )  # fmt: skip
 
