@@ -142,6 +142,8 @@ static __noinline __attribute__((unused)) int emit(struct task_state *state __at
 /* The heap is full: what is there goes ahead of its record. */
 static __always_inline void spill(struct task_state *state)
 {
+	if (!state->record.ts)
+		note_caller(&state->record, bpf_get_current_task_btf());
 	state->record.type = RECORD_PART;
 	state->record.flags |= RECORD_SPILLED;
 	if (send(&state->record, record_size(state), false))
