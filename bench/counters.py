@@ -2,10 +2,11 @@
 """What counting and filtering in the kernel cost the traced program: ns of CPU time added to
 a round of openat (a path of 48 bytes) and close, and to a getppid that nobody asked for.
 
-    sudo python bench/counters.py [ROUNDS [TIMES]]
+    sudo python bench/counters.py [ROUNDS [TIMES [NAME ...]]]
 
 CPU time, as other programs on the machine take the clock's. Each time all contestants have
-their turn, and what one adds is told against the bare loop of the same turn.
+their turn, and what one adds is told against the bare loop of the same turn. NAME: only
+those contestants whose names begin so.
 """
 
 import shutil
@@ -55,7 +56,9 @@ def measure(words: list[str], program: Path, kind: str, rounds: int) -> float | 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     times = int(sys.argv[2]) if len(sys.argv) > 2 else 7
-    program, field = loop(), contestants()
+    program, only = loop(), ("bare", *sys.argv[3:])
+    field = {name: words for name, words in contestants().items()
+             if len(only) == 1 or name.startswith(only)}  # fmt: skip
     for kind in ("open", "getppid"):
         found: dict[str, list[float]] = {name: [] for name in field}
         for _ in range(times):
