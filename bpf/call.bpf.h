@@ -78,14 +78,13 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	record->missed = 0;
 	record->gone = 0;
 	record->nr = nr;
-	record->pid = task->tgid;
-	record->tid = task->pid;
-	record->ts = bpf_ktime_get_ns();
+	record->ts = 0;
 	record->latency = 0;
 	record->ret = 0;
 	record->seq++;
 	syscall_args(record->args, task, regs);
-	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
+	if (faultin_config.who)
+		note_caller(record, task);
 	if (faultin_config.context)
 		add_context(state, task);
 }
@@ -136,6 +135,7 @@ static __always_inline const struct plan *begin_call(struct task_state *state, s
 	begin_record(state, task, regs, nr);
 	if (!plan || !(flags & PLAN_TRACED)) {
 		state->record.plan = PLAN_NONE;
+		note_caller(&state->record, task);
 		state->phase = PHASE_CALL;
 		return NULL;
 	}
@@ -161,6 +161,7 @@ static __noinline int begin_late(struct task_state *state __attribute__((nonnull
 		return 0;
 	}
 	state->record.flags |= RECORD_LATE;
+	note_caller(&state->record, task);
 	run_all(state, plan->inputs, ALL_OPS, HOW_EXIT);
 	state->phase = PHASE_CALL;
 	return 0;

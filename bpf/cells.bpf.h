@@ -15,7 +15,6 @@
 #include "state.bpf.h"
 
 #define TRIES_MAX (1 << 20)
-#define INLINED __attribute__((always_inline))
 
 /* Mapped by the consumer. What a group has, and how many there are, is set before load. */
 struct {

@@ -25,9 +25,12 @@
 #include "tasks.bpf.h"
 #include "exec.bpf.h"
 
-static __always_inline struct task_state *entering(u64 *ctx)
+static __always_inline struct task_state *entering(u64 *ctx, struct task_struct **task)
 {
-	return is_unwanted(ctx[1]) ? NULL : state_of(bpf_get_current_task_btf());
+	if (is_unwanted(ctx[1]))
+		return NULL;
+	*task = bpf_get_current_task_btf();
+	return state_of(*task);
 }
 
 static __always_inline struct task_state *leaving(u64 *ctx)
@@ -38,18 +41,20 @@ static __always_inline struct task_state *leaving(u64 *ctx)
 SEC("tp_btf/sys_enter")
 int sys_enter(u64 *ctx)
 {
-	struct task_state *state = entering(ctx);
+	struct task_struct *task;
+	struct task_state *state = entering(ctx, &task);
 
 	if (!state)
 		return 0;
 	state->entered = faultin_config.twins;
-	return enter(state, (void *)ctx[0], ctx[1]);
+	return enter(state, task, (void *)ctx[0], ctx[1]);
 }
 
 SEC("?tp_btf/sys_enter")
 int sys_enter_twin(u64 *ctx)
 {
-	struct task_state *state = entering(ctx);
+	struct task_struct *task;
+	struct task_state *state = entering(ctx, &task);
 
 	if (!state)
 		return 0;
@@ -57,7 +62,7 @@ int sys_enter_twin(u64 *ctx)
 		state->entered = 0;
 		return 0;
 	}
-	return enter(state, (void *)ctx[0], ctx[1]);
+	return enter(state, task, (void *)ctx[0], ctx[1]);
 }
 
 SEC("tp_btf/sys_exit")

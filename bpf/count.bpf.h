@@ -58,7 +58,7 @@ static __always_inline bool is_alike(struct task_state *state, u64 place)
 #define TEXT(i)                                                                \
 	if (i < faultin_config.key_texts) {                                    \
 		text = state->texts[i];                                        \
-		if (!count_alike(state, text & 0xffff, text >> 16, place))     \
+		if (text && !count_alike(state, text & 0xffff, text >> 16, place)) \
 			return false;                                          \
 		place += room(text);                                           \
 	}
@@ -108,6 +108,7 @@ static __always_inline int send_first(struct task_state *state, u64 number, u32 
 	piece = (struct piece *)(state->heap + used);
 	label(piece, number, KEY(GROUP_OP, ROLE_GROUP, HOW_ENTRY), 0, 0);
 	state->used = used + sizeof(*piece);
+	note_caller(&state->record, bpf_get_current_task_btf());
 	state->record.type = type | RECORD_GROUP | (faultin_config.judges ? RECORD_JUDGED : 0);
 	return send(&state->record, record_size(state), false);
 }

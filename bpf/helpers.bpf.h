@@ -8,6 +8,8 @@
 
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
+/* Of a function that is global to the compiler, as generated code calls it. */
+#define INLINED __attribute__((always_inline))
 #define __noinline __attribute__((noinline))
 #define __weak __attribute__((weak))
 #define __ksym __attribute__((section(".ksyms")))

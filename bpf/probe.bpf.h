@@ -15,7 +15,8 @@ static __always_inline bool is_over(const struct task_state *state, const struct
 	return plan->flags & PLAN_EARLY && !state->record.missed && !state->blurred;
 }
 
-static __always_inline int enter(struct task_state *state, struct pt_regs *regs, s64 nr)
+static __always_inline int enter(struct task_state *state, struct task_struct *task, struct pt_regs *regs,
+				 s64 nr)
 {
 	const struct plan *plan;
 
@@ -26,7 +27,7 @@ static __always_inline int enter(struct task_state *state, struct pt_regs *regs,
 		__sync_fetch_and_add(&shared.lost_returns, 1);
 		emit(state, RECORD_NORETURN);
 	}
-	plan = begin_call(state, bpf_get_current_task_btf(), regs, nr);
+	plan = begin_call(state, task, regs, nr);
 	if (!plan)
 		return 0;
 	begin_run(state);
@@ -46,6 +47,7 @@ static __always_inline int enter(struct task_state *state, struct pt_regs *regs,
 		emit(state, RECORD_CALL);
 		state->phase = PHASE_REJECTED;
 	} else {
+		note_caller(&state->record, task);
 		state->phase = PHASE_CALL;
 	}
 	return 0;

@@ -44,6 +44,7 @@ static __always_inline bool begin_blocked(struct task_state *state, struct task_
 	if (nr < 0 || !begin_call(state, task, regs, nr))
 		return false;
 	state->record.flags |= RECORD_LATE;
+	note_caller(&state->record, task);
 	return true;
 }
 

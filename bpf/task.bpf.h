@@ -110,6 +110,18 @@ enum verdict {
 /* What the query says of a call, whose record would be of this type. */
 static __always_inline u32 verdict_of(struct task_state *state, u32 type);
 
+/* When the call began, and who makes it, unless that is known. It costs as much as all else
+ * of a call that nobody wants: it is asked when somebody does, or if the query asks (config.who). */
+static __always_inline void note_caller(struct record *record, struct task_struct *task)
+{
+	if (record->ts)
+		return;
+	record->ts = bpf_ktime_get_ns();
+	record->pid = task->tgid;
+	record->tid = task->pid;
+	__builtin_memcpy(record->comm, task->comm, sizeof(record->comm));
+}
+
 /* Whether a call that is wanted has been counted here: then its record need not leave. */
 static __always_inline bool is_counted(struct task_state *state, u32 type);
 
@@ -135,6 +147,8 @@ static __noinline __attribute__((unused)) int emit(struct task_state *state __at
 	state->wanted = verdict == VERDICT_KEEP;
 	if (faultin_config.counts && (state->wanted || !faultin_config.judges) && is_counted(state, type))
 		return 0;
+	if (!state->record.ts)
+		note_caller(&state->record, bpf_get_current_task_btf());
 	state->record.type = type | (state->wanted ? RECORD_JUDGED : 0);
 	/* The consumer will read what is missing: the sooner, the truer. */
 	return send_state(state, !faultin_config.task_work && state->record.missed);
@@ -143,6 +157,8 @@ static __noinline __attribute__((unused)) int emit(struct task_state *state __at
 /* The heap is full: what is there goes ahead of its record. */
 static __always_inline void spill(struct task_state *state)
 {
+	if (!state->record.ts)
+		note_caller(&state->record, bpf_get_current_task_btf());
 	state->record.type = RECORD_PART;
 	state->record.flags |= RECORD_SPILLED;
 	if (send_state(state, false))

@@ -271,6 +271,7 @@ struct config {
 	u32 texts;        /* bytes of faultin_texts, a power of two */
 	u32 automata;
 	u32 triggers;     /* whether what the query wants has a ring buffer of its own */
+	u32 who;          /* whether time and caller of each call are noted as it begins, wanted or not */
 	u32 counts;       /* whether calls are counted here (count.bpf.h) */
 	u32 key_texts;    /* how many parts of a key are texts */
 	u32 groups;       /* how many there can be */

@@ -126,7 +126,7 @@ enum next call_enter(struct task *task, struct entered *entered)
 	if (!task->narrow && is_unwanted(entered->nr))
 		return NEXT_NOTHING;
 	begin(task);
-	enter(state, entered, entered->nr);
+	enter(state, bpf_get_current_task_btf(), entered, entered->nr);
 	return state->phase == PHASE_CALL ? inputs_read(state) : NEXT_NOTHING;
 }
 
@@ -279,7 +279,7 @@ bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting)
 		memory_begin_unknown(pid);
 	state.phase = PHASE_IDLE;
 	state.record.missed = 0;
-	enter(&state, entered, entered->nr);
+	enter(&state, bpf_get_current_task_btf(), entered, entered->nr);
 	return !state.record.missed;
 }
 

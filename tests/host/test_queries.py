@@ -81,6 +81,24 @@ def test_what_is_written_is_searched_and_summed(way: Way, tmp_path):
 
 
 @each_way
+def test_what_a_filtered_call_sends_ahead_finds_its_record(way: Way, tmp_path):
+    """In the first call of a task, of which nothing is known before it is wanted."""
+    program = tmp_path / "writes.py"
+    program.write_text(
+        "import os\n"
+        "fd = os.open('/dev/null', os.O_WRONLY)\n"
+        "for letter in b'ab':\n"
+        "    if not os.fork():\n"
+        "        os.write(fd, bytes([letter]) * 20000)\n"
+        "        os._exit(0)\n"
+        "    os.wait()\n"
+    )
+    ran = faultin("--engine", way.engine, "-e", "write", "-s", "32k", "-w", "ret == 20000", "--",
+                  "python3", program)  # fmt: skip
+    assert [event["args"]["buf"] for event in ran.events] == ["a" * 20000, "b" * 20000]
+
+
+@each_way
 def test_a_match_runs_a_command_with_what_was_captured(way: Way, tmp_path):
     told = tmp_path / "told"
     ran = run("watch", "--engine", way.engine, "-e", "openat", "-w", 'path == "/etc/hostname" and ret >= 0',

@@ -43,7 +43,7 @@ def test_sizes(tmp_path):
         "sizeof(struct plan)": plan._PLAN.size,
         "sizeof(struct op)": plan._OP.size,
         "sizeof(struct variant)": plan._VARIANT.size,
-        "sizeof(struct config)": 25 * 4,
+        "sizeof(struct config)": 26 * 4,
         "ARENA_CHUNK": capacity.ARENA_CHUNK,
         "PIECE_MAX": wire.PIECE_MAX,
         "RANGE_MAX": wire.RANGE_MAX,
@@ -102,7 +102,9 @@ def test_layout_of_the_state(tmp_path):
     }  # fmt: skip
     (tmp_path / "shim.h").write_text(
         '#include <stdbool.h>\n#include <stddef.h>\n#include "' + str(HEADER) + '"\n'
-        "#define __always_inline inline\n#define __noinline\n#define bounded(x)\n"
+        "#define __always_inline inline\n#define __noinline\n#define bounded(x)\n#define bpf_ktime_get_ns() 0\n"
+        "struct task_struct { int tgid, pid; char comm[16]; };\n"
+        "static struct task_struct *bpf_get_current_task_btf(void) { return 0; }\n"
         "static struct config faultin_config; static const struct plan *faultin_plans;\n"
     )
     lines = "".join(f'printf("%zu\\n", offsetof(struct task_state, {name}));' for name in names)

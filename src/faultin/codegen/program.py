@@ -63,7 +63,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
     """struct config of bpf/wire.h."""
     counts = plans.counts
     return pack(
-        "<25I",
+        "<26I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
@@ -83,6 +83,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
         options.query.texts,
         options.query.automata,
         options.triggers,
+        options.query.who,
         *_counting(options.query.counts),
     )
 

@@ -20,6 +20,7 @@ from faultin.query.types import Type
 
 _CELLS_MAX = 512  # of a group: they are there for each, whatever is counted
 _BUCKETS_MAX = 8  # counters that have them: where theirs is, is kept on the stack
+_COUNTERS_MAX = 256  # the key of a bucket has a byte for them
 _SIGN = -(1 << 63)
 
 
@@ -37,8 +38,8 @@ class Adding:
         for action in actions:
             self._place(FUNCTIONS[action.name].cells, action.name == "count")
         self.sparse = None in self.layout
-        buckets = self.layout.count(None)
-        self.fits = self.cells <= _CELLS_MAX and buckets <= _BUCKETS_MAX
+        most = self.layout.count(None) <= _BUCKETS_MAX and len(actions) <= _COUNTERS_MAX
+        self.fits = most and self.cells <= _CELLS_MAX
 
     def _place(self, cells: int | None, is_calls: bool) -> None:
         if cells is None or is_calls:

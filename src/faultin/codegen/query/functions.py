@@ -24,6 +24,7 @@ from faultin.query.sources import Common
 from faultin.query.tree import Expr, slots
 
 DROP, KEEP, ASK = 0, 1, 2  # enum verdict of bpf/task.bpf.h
+_CALLER = ("ts", "pid", "tid", "comm", "exe")  # what a record says of who calls, and when
 _POSSIBLE = "define i32 @faultin_possible(ptr %state) alwaysinline"
 _CERTAIN = "define i32 @faultin_certain(ptr %state) alwaysinline"
 _KEEP = "define i32 @faultin_keep(ptr %state, i32 %returned) alwaysinline"
@@ -33,10 +34,9 @@ def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
     """What the kernel has of a query; without a `where`, no more than the context. keys: it
     counts too, by so many keys at the most."""
     texts, places = Texts(), Places()
-    context = query is not None and any(
-        isinstance(source, Common) and source.name in CONTEXT_FIELDS
-        for row in query.sources.values() for source in row
-    )  # fmt: skip
+    rows = query.sources.values() if query else ()
+    common = {source.name for row in rows for source in row if isinstance(source, Common)}
+    context = not common.isdisjoint(CONTEXT_FIELDS)
     made = counting(query, plans, places, texts) if query and keys else None
     if query is None or (query.where is None and not made):
         return replace(NOTHING, context=context)
@@ -52,6 +52,7 @@ def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
     return Functions(
         ir, texts.images, texts.size, texts.automata, judges=query.where is not None,
         sees=bool(places.indexes), context=context, asked=asked,
+        who=not common.isdisjoint(_CALLER),
         counts=replace(made.counts, keys=keys) if made else None,
     )  # fmt: skip
 

@@ -8,9 +8,8 @@ imports nothing, as every trace needs it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# What texts.bpf.h has; the link takes out those that no query of the trace calls.
+# What texts.bpf.h has and is not inlined; the link takes out those that no query of the trace calls.
 HELPERS = {
-    "query_load": "i64 (ptr, i32)",
     "query_equal": "i32 (ptr, i32, i32, i32)",
     "query_same": "i32 (ptr, i32, i32, i32)",
     "query_length": "i32 (ptr, i32, i32)",
@@ -29,6 +28,7 @@ COUNTING = {
     "count_raised": "i32 (ptr, i64)",
 }
 INLINED = {
+    "query_load": "i64 (ptr, i32)",
     "count_add": "void (ptr, i64)",
     "count_raise": "void (ptr, i64)",
     "count_bucket": "ptr (i32, i32, i32)",
@@ -68,7 +68,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """judges, sees, context: the flags of struct config. asked: operations of each plan.
+    """judges, sees, context, who: the flags of struct config. asked: operations of each plan.
     counts: None where the kernel does not count."""
 
     ir: str
@@ -80,6 +80,7 @@ class Functions:
     context: bool = False
     asked: Mapping[int, int] = field(default_factory=dict)
     counts: Counts | None = None
+    who: bool = True
 
 
 NOTHING = Functions(_NO_SEEING + NO_WHERE + NO_COUNTING, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
