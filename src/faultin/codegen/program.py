@@ -13,7 +13,7 @@ from faultin.codegen.plan import ASKED, PLAN_BYTES, Plans
 from faultin.codegen.query.linked import NOTHING, Functions, declarations
 
 
-_TRIGGERS_LEAST = 1 << 20
+_TRIGGERS_LEAST = 4 << 20
 STRATEGIES = ("copy", "prefault", "ring")  # enum strategy of bpf/wire.h
 
 
