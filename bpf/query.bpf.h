@@ -13,7 +13,7 @@
 
 #include "piece.bpf.h"
 
-#ifdef __bpf__
+#if defined(__bpf__) || defined(FAULTIN_JUDGE)
 #include "texts.bpf.h"
 
 int faultin_see(struct task_state *state, u32 at, u64 key);

@@ -7,6 +7,10 @@ import re
 _TRACE_LINE = re.compile(r"\d+: |;|libbpf:|processed |--|from \d+ to|R\d+(_w)?=|caller:|callee:|frame\d+:|Func#")
 
 
+# What it says when a program is not wrong, but too much to look at.
+_TOO_MUCH = re.compile(r"too large|too complex|[Tt]oo many|combined stack size")
+
+
 class FaultinError(Exception):
     """The root: one line for the user, and the exit status that goes with it."""
 
@@ -66,7 +70,10 @@ class VerifierError(FaultinError):
         lines = [line.strip() for line in log.splitlines()]
         causes = [line for line in lines if line and not _TRACE_LINE.match(line)]
         reason = causes[-1] if causes else "no reason given"
-        super().__init__(what, f"the verifier says: {reason}")
+        advice = ""
+        if _TOO_MUCH.search(reason):
+            advice = "cut some conditions of the query, or trace fewer kinds of calls with -e"
+        super().__init__(what, f"the verifier says: {reason}", advice)
 
 
 class CommandError(FaultinError):

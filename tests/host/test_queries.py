@@ -3,6 +3,7 @@
 engine that this kernel has."""
 
 import json
+import shutil
 import subprocess
 from base64 import b64decode
 
@@ -134,3 +135,35 @@ def test_stats_alone_counts_calls_errors_and_time():
     assert ran.returncode == 1
     words = next(line.split() for line in ran.stdout.splitlines() if line.endswith("openat") or " openat " in line)
     assert int(words[4]) >= 1
+
+
+# The same filter in bpftrace, which reads nofault as the call begins.
+BPFTRACE = (
+    'tracepoint:syscalls:sys_enter_openat /strncmp(str(args->filename), "missing", 7) == 0/ '
+    '{ printf("matched %s\\n", str(args->filename)); }'
+)
+
+
+@pytest.mark.skipif(not shutil.which("bpftrace"), reason="bpftrace is not installed")
+def test_what_the_same_filter_misses_in_bpftrace(corpus, tmp_path, capsys):
+    """Both watch the same run of the corpus, once with its paths warm, once cold."""
+    seen = {mode: both_see(corpus, tmp_path, mode) for mode in ("warm", "cold")}
+    with capsys.disabled():
+        print("\nmatched: " + ", ".join(f"{mode}: faultin {ours}, bpftrace {theirs}"
+                                        for mode, (ours, theirs) in seen.items()))  # fmt: skip
+    assert seen["warm"][1] > 0, "bpftrace matches nothing: the filters are not the same"
+    assert seen["cold"][1] < seen["cold"][0], "bpftrace sees cold paths: what is this test for?"
+
+
+def both_see(corpus, folder, mode: str) -> tuple[int, int]:
+    """How many calls match in faultin, and in bpftrace."""
+    expected, events = folder / f"expected-{mode}", folder / f"events-{mode}"
+    traced = command("trace", "--engine", "deferred", "-e", "openat", "-w", 'path.startswith("missing")',
+                     "--format", "jsonl", "-o", events, "--", corpus, "--mode", mode, expected)  # fmt: skip
+    ran = subprocess.run(  # it splits -c at blanks, without a shell
+        ["bpftrace", "-q", "-e", BPFTRACE, "-c", " ".join(traced)],
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    found = [json.loads(line) for line in events.read_text().splitlines()[:-1]]
+    assert sorted(raw(event["args"]["filename"]) for event in found) == sorted(cold_opens(expected))
+    return len(found), ran.stdout.count(b"matched missing")

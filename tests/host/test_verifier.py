@@ -78,3 +78,36 @@ def test_instructions_of_counters(way: Way, asked, capsys):
     with capsys.disabled():
         print(f"\n{way}: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
     assert 0 < max(counts.values()) < BUDGET
+
+
+QUERIES = {
+    "no query": ("openat", ""),
+    "a narrow query": ("openat", "dfd == 3 and ret < 0"),
+    "a wide one": ("openat", 'path.startswith("/etc/") and glob(path, "*/a[0-9]*.conf") and flags & O_CREAT'
+                             ' and comm != "x" and uid > 0 and ret < 0'),
+    "of all calls": ("all", 'path.endswith(".so") or b"password" in buf or ret == -ENOENT'),
+}  # fmt: skip
+
+
+def test_instructions_of_queries(capsys):
+    """What a query does not need is not in the programs: a narrow one is cheaper to verify."""
+    found = {}
+    for name, (calls, where) in QUERIES.items():
+        table = load("x86_64")
+        plans = plan(table, table.resolve(calls))
+        asked = parse(plans, table, where) if where else None
+        if asked:  # as stats and watch do
+            needed = {index: asked.needs(index).ops for index in plans.plans}
+            plans = plan(table, plans.traced, needed)
+            asked = parse(plans, table, where)
+        engine = choose("deferred", None, plans, Options(query=functions(asked, plans)), table.arch)
+        try:
+            counts = {name: verified_instructions(fd) for name, fd in engine.program_fds().items()}
+        finally:
+            engine.close()
+        found[name] = counts["sys_enter"] + counts["sys_exit"]
+        keep(f"verifier-query-{name.replace(' ', '-')}", counts)
+    with capsys.disabled():
+        print("\nsys_enter and sys_exit: " + ", ".join(f"{name} {n}" for name, n in found.items()))
+    assert found["a narrow query"] < found["a wide one"] < found["of all calls"] < BUDGET
+    assert found["a narrow query"] < found["no query"], "captures that it does not need are left in"

@@ -8,6 +8,7 @@ buffer is the smallest there is. Meanwhile a third opens the path that is watche
 
 import re
 import subprocess
+import sys
 
 import pytest
 from running import command
@@ -70,6 +71,7 @@ def watched(program, path, where, *words):
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
+    sys.stderr.write(ran.stderr)
     lost = re.search(r"(\d+) .*ring buffer", ran.stderr)
     return ran.stdout.splitlines(), int(lost[1]) if lost else 0
 

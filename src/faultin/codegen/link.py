@@ -8,6 +8,8 @@ the query does not need is gone before the verifier sees it. llvmlite is
 imported here and nowhere else, as it takes longer than all the rest.
 """
 
+import subprocess
+import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -55,16 +57,40 @@ _PASSES = (
 )
 
 
+_LARGE = 2000  # lines of IR: many conditions
+_CUT = "cut some conditions, or use startswith and glob"
+
+
 def build(engine: str, arch: str, query_ir: str) -> bytes:
     """The BPF object of a query, linked now or kept from an earlier trace."""
     bitcode = core_bitcode(engine, arch)
     parts = [bitcode, query_ir.encode(), version("llvmlite").encode(), "\n".join(_PASSES).encode()]
-    return cached(parts, lambda: link(bitcode, query_ir))
+    made = link if query_ir.count("\n") < _LARGE else link_apart
+    return cached(parts, lambda: made(bitcode, query_ir))
+
+
+def link_apart(bitcode: bytes, query_ir: str) -> bytes:
+    """link() in a process of its own: LLVM ends the process that asks too much of it."""
+    words = [sys.executable, "-m", "faultin.codegen.link"]
+    size = len(bitcode).to_bytes(8, "little")
+    ran = subprocess.run(words, input=size + bitcode + query_ir.encode(), capture_output=True)
+    if ran.returncode:
+        lines = [line for line in ran.stderr.decode(errors="replace").splitlines() if line.strip()]
+        why = lines[0].removeprefix("error: ") if lines else f"LLVM ended with {ran.returncode}"
+        raise FaultinError("the query is too large for a BPF program", f"LLVM says: {why}", _CUT)
+    return ran.stdout
 
 
 def link(bitcode: bytes, query_ir: str) -> bytes:
     """The BPF object (ELF) of the core with the query's IR in it."""
-    binding, machine = _llvm()
+    _, machine = _llvm()
+    return machine.emit_object(linked(bitcode, query_ir, machine))
+
+
+def linked(bitcode: bytes, query_ir: str, machine):
+    """An LLVM module of the two, for a target machine, optimised."""
+    from llvmlite import binding
+
     module = binding.parse_bitcode(bitcode)
     query = binding.parse_assembly(f'target triple = "{module.triple}"\n{query_ir}')
     query.data_layout = module.data_layout
@@ -80,4 +106,10 @@ def link(bitcode: bytes, query_ir: str) -> bytes:
         getattr(passes, f"add_{name}_pass")()
     builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options())
     passes.run(module, builder)
-    return machine.emit_object(module)
+    return module
+
+
+if __name__ == "__main__":  # for link_apart()
+    given = sys.stdin.buffer.read()
+    behind = 8 + int.from_bytes(given[:8], "little")
+    sys.stdout.buffer.write(link(given[8:behind], given[behind:].decode()))

@@ -14,7 +14,7 @@ from faultin.codegen.plan import ASKED, FLAGS, PLAN_BYTES, PlanFlag, Plans
 from faultin.codegen.query.linked import NOTHING, Counts, Functions, declarations
 
 
-_TRIGGERS_LEAST = 1 << 20
+_TRIGGERS_LEAST = 4 << 20
 STRATEGIES = ("copy", "prefault", "ring")  # enum strategy of bpf/wire.h
 
 

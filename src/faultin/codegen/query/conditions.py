@@ -206,10 +206,13 @@ class Final:
         packed = self.scene.stored(expr.subject.slot)
         at = b.add(f"trunc i64 {b.add(f'and i64 {packed.value}, 65535')} to i32")
         length = b.add(f"and i64 {b.add(f'lshr i64 {packed.value}, 16')}, 65535")
-        found = FALSE
-        for base, bits in expr.networks:
+
+        def is_within(base: bytes, bits: int) -> str:
             sized = b.compare("eq", "i64", length, len(base))
-            found = b.either(found, b.both(sized, self._is_within(at, base, bits)))
+            return b.both(sized, self._is_within(at, base, bits))
+
+        # One at a time: BPF's stack has no room for what is known of a hundred.
+        found = joined(b, [lambda n=network: is_within(*n) for network in expr.networks], TRUE)
         return b.both(packed.present, found)
 
     def _is_within(self, at: str, base: bytes, bits: int) -> str:
