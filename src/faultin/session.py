@@ -11,7 +11,7 @@ from typing import Callable
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
-from faultin.consume.base import Consumer
+from faultin.consume.base import ChunkConsumer, Consumer
 from faultin.decode.calls import Decoder
 from faultin.decode.reader import Reader
 from faultin.decode.remote import fill
@@ -29,7 +29,7 @@ _BLOCKED = 500 * 10**6  # ns after which a call that still runs is shown
 
 # What makes the consumer: of the decoder, and of what turns CLOCK_MONOTONIC into ns since
 # the epoch.
-Consuming = Callable[[Decoder, int], Consumer]
+Consuming = Callable[[Decoder, int], Consumer | ChunkConsumer]
 
 
 class Session:
@@ -53,6 +53,7 @@ class Session:
             self._reader.start()
         reading = partial(fill, self._reader, max_bytes=options.max_bytes)
         self._consumer = consuming(Decoder(plans, offset, reading), offset)
+        self._chunks = self._consumer if isinstance(self._consumer, ChunkConsumer) else None
         self._assembler = Assembler()
         engine.set_clock(offset)
         parts = engine.parts_fd
@@ -109,6 +110,9 @@ class Session:
             self._tell(notice)
 
     def _handle(self, chunk: bytes) -> None:
+        if self._chunks:
+            self._events += self._chunks.take_chunk(chunk)
+            return
         whole = self._assembler.whole
         self._events += self._consumer.take(
             record for part in records(chunk) if (record := whole(part))
