@@ -6,6 +6,7 @@ of the same name and type share a column.
 """
 
 from functools import cache
+from ipaddress import ip_address
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from faultin.columnar.codec import Codec, Converted, Many, number
 from faultin.columnar.structures import struct
 from faultin.decode.buffers import text_or_bytes
 from faultin.decode.kinds import memory_array_decoder, memory_decoder, value_decoder
+from faultin.query.networks import plain as plain_address
 from faultin.sinks.json_values import to_json
 from faultin.syscalls.constants import constant_set
 from faultin.syscalls.sizes import size_of
@@ -28,6 +30,7 @@ SOCKADDR = pa.struct([
     ("family", pa.uint16()), ("ip", pa.string()), ("port", pa.uint16()),
     ("flowinfo", pa.uint32()), ("scope_id", pa.uint32()), ("path", pa.string()),
     ("abstract", pa.binary()), ("pid", pa.uint32()), ("groups", pa.uint32()), ("data", pa.binary()),
+    ("address", pa.binary()),
 ])  # fmt: skip
 _ENTRY = pa.struct([
     ("d_ino", pa.uint64()), ("d_off", pa.uint64()), ("d_reclen", pa.uint16()),
@@ -129,7 +132,8 @@ _NUMBERS = ("port", "flowinfo", "scope_id", "pid", "groups")
 
 
 def address_to(value: Any) -> dict[str, Any]:
-    """An address as decode has it, with its family as a number and its bytes as bytes."""
+    """An address as decode has it, with its family as a number and its bytes as bytes;
+    `address` is the IP address as queries compare it (query/networks.py)."""
     found: dict[str, Any] = {name: value.get(name) for name in (*_NUMBERS, "ip", "path")}
     if isinstance(found["path"], bytes):
         found["path"] = None
@@ -137,6 +141,8 @@ def address_to(value: Any) -> dict[str, Any]:
     for name in ("abstract", "data"):
         data = value.get(name)
         found[name] = data.encode() if isinstance(data, str) else data
+    ip = found["ip"]
+    found["address"] = None if ip is None else plain_address(ip_address(ip).packed)
     return found
 
 
