@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counted: what a query counts in recordings, as the table of a live one.
+
+In: a Query with actions, its lowering, an Engine. Out: a Table (aggregate/), whose cells are
+what the same calls would have made of it live. Sums, extremes and counts are the engine's;
+of the others it gives how often each amount occurs, for each key.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+from faultin.aggregate.aggregator import MAP_FULL, Aggregator, seeded
+from faultin.aggregate.counters import Counter
+from faultin.aggregate.functions import U64
+from faultin.consume.counting import counters_of, shown
+from faultin.lowering.engine import Engine, key_columns
+from faultin.lowering.expressions import Lowering
+from faultin.lowering.values import Blob
+from faultin.query.actions import Action
+from faultin.query.query import Query
+from faultin.query.types import MISSING, Cut, Type
+from faultin.values import Value
+
+_ONE = ("sum", "avg", "min", "max")
+_WIDE = "decimal(38, 0)"
+
+
+class Counted:
+    """The counters of one query."""
+
+    def __init__(self, query: Query, lowering: Lowering, engine: Engine, max_keys: int) -> None:
+        self._query, self._lowering, self._engine = query, lowering, engine
+        self._where = None if query.where is None else lowering.condition(query.where)
+        counters = counters_of(query.actions)
+        self._aggregator = Aggregator([key.name for key in query.keys], counters, max_keys)
+        self.table, self._max_keys = self._aggregator.table, max_keys
+        self._hash = seeded(b"")
+        self._keys = [key_columns(f"k{i}", lowering.value(key.value)) for i, key in enumerate(query.keys)]
+        self.events = 0
+        self._calls()
+        for number, (action, counter) in enumerate(zip(query.actions, counters, strict=True)):
+            if action.name in _ONE:
+                self._totals(number, action, counter)
+            elif action.name != "count":
+                self._each(number, action, counter)
+
+    @property
+    def lost(self) -> dict[str, int]:
+        return self._aggregator.lost
+
+    def _groups(self, **amounts: Any) -> Iterator[tuple[tuple[Value, ...], dict[str, Any]]]:
+        """(key, amounts) of each group that has place in the table."""
+        columns = {name: value for key in self._keys for name, value in key.items()}
+        named = {name.replace("\0", "_"): value for name, value in columns.items()}
+        extra = amounts.pop("by", {})
+        for row in self._engine.grouped(self._where, named | extra, amounts):
+            key = tuple(
+                _key_of(row, f"k{i}", key.value.type) for i, key in enumerate(self._query.keys)
+            )
+            yield key, row
+
+    def _calls(self) -> None:
+        """How many there are; makes the keys."""
+        counts = [i for i, action in enumerate(self._query.actions) if action.name == "count"]
+        found = sorted(self._groups(n=self._engine.table.count()), key=lambda each: -each[1]["n"])
+        for key, row in found:
+            if not row["n"]:
+                continue
+            if len(self.table) >= self._max_keys:
+                self.lost[MAP_FULL] = self.lost.get(MAP_FULL, 0) + row["n"]
+                continue
+            self.events += row["n"]
+            self.table.cells(key)
+            for number in counts:
+                self._merge(key, number, {cell: n * row["n"] for cell, n in _contribution(self.table.counters[number], 0)})
+
+    def _merge(self, key: tuple[Value, ...], number: int, cells: dict[int, int]) -> None:
+        if key in self.table:
+            self.table.merge_cells(key, number, cells)
+
+    def _totals(self, number: int, action: Action, counter: Counter) -> None:
+        amount = self._lowering.value(action.amount).cast(_WIDE)
+        how = {"sum": amount.sum, "avg": amount.sum, "min": amount.min, "max": amount.max}
+        for key, row in self._groups(found=how[action.name](), n=amount.count()):
+            if row["n"]:
+                cells = dict(_contribution(counter, int(row["found"])))
+                if action.name == "avg":
+                    cells[2] = row["n"]  # how many: a contribution is of one
+                self._merge(key, number, cells)
+
+    def _each(self, number: int, action: Action, counter: Counter) -> None:
+        value = self._lowering.value(action.amount)
+        is_blob = isinstance(value, Blob)
+        by = key_columns("amount", value) if is_blob else {"amount": value.cast(_WIDE)}
+        named = {name.replace("\0", "_"): each for name, each in by.items()}
+        for key, row in self._groups(n=self._engine.table.count(), by=named):
+            if row["amount"] is None:
+                continue
+            if action.name == "uniq":
+                amount = self._hash(_key_of(row, "amount", action.amount.type))
+            else:
+                amount = int(row["amount"])
+            times = 1 if action.name == "uniq" else row["n"]
+            self._merge(key, number, {c: n * times & U64 for c, n in _contribution(counter, amount)})
+
+
+def _contribution(counter: Counter, amount: int) -> tuple[tuple[int, int], ...]:
+    return counter.contribute(amount)
+
+
+def _key_of(row: dict[str, Any], name: str, of: Type) -> Value:
+    """A key as a live query shows it."""
+    value = row[name]
+    if value is None:
+        return shown(MISSING, of)
+    if of is Type.BYTES:
+        data = bytes.fromhex(value)
+        length = row[f"{name}_length"]
+        return shown(data if length is None else Cut(data, length), of)
+    return shown(bytes.fromhex(value) if of is Type.IP else value, of)
+
+
