@@ -19,6 +19,7 @@ from faultin.consume.judge import Judge
 from faultin.decode.calls import Decoder
 from faultin.drain.wire import Assembler, records
 from faultin.event import Event, EventKind, Summary
+from faultin.extras import need
 from faultin.session import Session
 
 if TYPE_CHECKING:
@@ -105,6 +106,26 @@ class Trace(Frames):
         """Of the command."""
         command = self._start().command
         return command.pid if command else None
+
+    def to_arrow(self) -> "pa.Table":
+        """The calls that have not been iterated yet, as a table; waits for the end of the
+        trace. Its columns are those of a recording (docs/recordings.md)."""
+        need("pyarrow", "to_arrow()")
+        from faultin.columnar.builder import Builder
+        from faultin.recordings.files import joined
+
+        running = self._start()
+        if self._table is None:
+            import pyarrow as pa
+
+            builder = Builder(self._prepared.plans, self._offset, self._decoder, self._judge)
+            batches = [batch for chunk in self._chunks for batch in builder.add(chunk)]
+            batches.append(builder.flush())
+            builder.close()
+            running.wait()
+            self._count += builder.count
+            self._table = joined([pa.Table.from_batches([batch]) for batch in batches])
+        return self._table
 
     def __iter__(self) -> Iterator[Event]:
         return self._events
