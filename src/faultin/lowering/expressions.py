@@ -131,13 +131,17 @@ class Lowering:
 
 
 def _compare_text(left: Blob, right: Blob, wanted: bool) -> Expr:
-    """A text that is whole with a constant: bytes that are no text are never equal to one."""
-    if right.text is None:
-        same = left.hexed == right.hexed
+    """A text that is whole with a constant."""
+
+    def of(same: Expr) -> Expr:
         return same if wanted else ~same
-    same = left.text == right.text
-    found = same if wanted else ~same
-    return found if left.raw is None else found.fill_null(left.raw.notnull() & ibis.literal(not wanted))
+
+    if right.text is None:
+        return of(left.hexed == right.hexed)
+    by_text = of(left.text == right.text)
+    if left.raw is None:
+        return by_text
+    return by_text.fill_null(of(Blob(raw=left.raw).hexed == right.hexed))
 
 
 def _has_item(strings: Strings, constant: bytes) -> Expr:
