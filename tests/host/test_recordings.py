@@ -157,6 +157,23 @@ def test_nothing_is_overwritten_without_force(tmp_path):
     assert query(target)[0]
 
 
+def test_a_snapshot_has_the_last_of_a_trace(tmp_path):
+    code = ("import time\nfor i in range(40):\n open('/etc/hostname').close(); time.sleep(0.05)\n"
+            " if i == 20: open('/etc/passwd').close()")  # fmt: skip
+    ran = run("record", "-o", tmp_path / "t", "-e", "openat", "--flush", "0.1", "--keep-seconds", "0.5",
+              "--snapshot-on", 'path == "/etc/passwd"', "--", sys.executable, "-c", code)  # fmt: skip
+    assert ran.returncode == 0 and "faultin: snapshot: " in ran.stderr, ran.stderr
+    events, summary = query(tmp_path / "t")
+    paths = [event["args"]["filename"] for event in events]
+    assert paths.count("/etc/passwd") == 1 and 1 <= paths.count("/etc/hostname") < 20
+    assert "/etc/hostname" in paths[: paths.index("/etc/passwd")] and summary["engine"]
+    for wrong, why in ((("--snapshot-on", "exe == 'x'"), "recordings do not have it"),
+                       (("--snapshot-on", "pth == 1"), "did you mean path")):  # fmt: skip
+        ran = run("record", "-o", tmp_path / "u", "-e", "openat", *wrong, "--", "true")
+        assert ran.returncode == 2 and why in ran.stderr and ran.stderr.count("\n") == 1
+    assert not (tmp_path / "u").exists()
+
+
 # What happens to the recorder
 
 

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 _SIZE, _TIME = 256 << 20, 3600.0
 _PATIENCE = 1.0
+_KEPT_SECONDS, _KEPT_SIZE = 60.0, 256 << 20
 _WHO = "ppid, uid, gid, cgroup"  # what a record has only if it is asked for
 
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
     """What `faultin record` was asked for. target: a folder, or a file *.parquet; patience:
-    seconds after which what has come is written; size, time: of a file's parts in all."""
+    seconds after which what has come is written; size, time: of a file's parts in all.
+    snapshot_on: a query, "" to write everything; kept_seconds, kept_size: what is in memory
+    for a snapshot."""
 
     choice: Choice
     target: str
@@ -35,6 +38,9 @@ class RecordOptions:
     patience: float
     size: int
     time: float
+    snapshot_on: str
+    kept_seconds: float
+    kept_size: int
 
     @property
     def single(self) -> bool:
@@ -54,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin another file in the folder after so much (default 256m)")
     add("--rotate-time", metavar="SECONDS", type=seconds, default=_TIME,
         help="... or after so long (default 3600)")
+    add("--snapshot-on", metavar="QUERY", default="",
+        help="write only the last of the trace, whenever a call is as QUERY says")
+    add("--keep-seconds", metavar="SECONDS", type=seconds, default=_KEPT_SECONDS,
+        help="how much of it a snapshot has (default 60)")
+    add("--keep-size", metavar="BYTES", type=size, default=_KEPT_SIZE,
+        help="... and the most memory for it (default 256m)")
     add_targets(parser)
     add_command(parser)  # fmt: skip
 
@@ -67,9 +79,14 @@ def options_of(arguments: argparse.Namespace) -> RecordOptions:
         patience=arguments.flush,
         size=arguments.rotate_size,
         time=arguments.rotate_time,
+        snapshot_on=arguments.snapshot_on,
+        kept_seconds=arguments.keep_seconds,
+        kept_size=arguments.keep_size,
     )
     if options.single and (options.size, options.time) != (_SIZE, _TIME):
         raise UsageError("--rotate", "one file cannot rotate", "give a folder with -o")
+    if options.single and options.snapshot_on:
+        raise UsageError("--snapshot-on", "it can write several files", "give a folder with -o")
     return options
 
 
@@ -122,6 +139,7 @@ def _session(options: RecordOptions):
     from faultin.columnar.builder import Builder
     from faultin.consume.judge import Judge
     from faultin.consume.recording import Recording
+    from faultin.recordings.snapshots import Kept, Snapshots
     from faultin.recordings.writer import Rotation, Writer
     from faultin.session import Session
 
@@ -129,6 +147,8 @@ def _session(options: RecordOptions):
                     if index in prepared.plans.traced})  # fmt: skip
     about = _about(options, "all" if prepared.plans.foreign else ",".join(calls))
     rotation = Rotation(options.size, options.time)
+    kept = Kept(options.kept_seconds, options.kept_size)
+    fires = _fires(options, prepared)
 
     def consuming(decoder, offset):
         judge = None
@@ -136,11 +156,26 @@ def _session(options: RecordOptions):
             judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
         builder = Builder(prepared.plans, offset, decoder, judge)
         writer = Writer(target, options.single, about, rotation)
-        return Recording(builder, writer, options.patience)
+        keeper = Snapshots(writer, fires, kept, tracing.tell) if fires else writer
+        return Recording(builder, keeper, options.patience)
 
     return Session(
         prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell
     )
+
+
+def _fires(options: RecordOptions, prepared: tracing.Prepared):
+    """What says whether a snapshot is to be written after a batch; None to write all."""
+    if not options.snapshot_on:
+        return None
+    need("ibis", "--snapshot-on")
+    need("duckdb", "--snapshot-on")
+    from faultin.lowering.firing import firing
+    from faultin.query.query import parse
+    from faultin.syscalls.table import load
+
+    table = load(platform.machine())
+    return firing(parse(prepared.plans, table, options.snapshot_on), prepared.plans)
 
 
 def run(arguments: argparse.Namespace) -> int:

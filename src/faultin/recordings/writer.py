@@ -78,6 +78,11 @@ class Writer:
         if not self._broken:
             self._check(_WAITING)
 
+    def put_together(self) -> None:
+        """One file of what was kept since the last."""
+        if not self._broken:
+            self._work.append(self._thread.submit(self._rotate, self._about))
+
     def close(self, summary: Summary) -> None:
         """Puts all parts together; the file that is written last has the summary."""
         if self._broken:
