@@ -42,8 +42,6 @@ class QueryOptions:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("sources", metavar="SOURCE", nargs="+",
-        help="recordings: files, folders, URLs; then counters, such as 'count(), sum(ret)'")
     add_where(parser)
     add("--by", metavar="KEYS", help="count for each value of these, as in comm,path")
     add("--sql", metavar="SQL", help="SQL in place of a query; the table is called events")
@@ -58,23 +56,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sort", metavar="COLUMN", help="by this column (default: the first counter)")
     add("--reverse", action="store_true", help="the least first")
     add("--top", metavar="N", type=natural, default=0, help="only N rows (default 0: all)")
-    add("-H", "--human", action="store_true", help="1.23 ms and 4.5 M in place of every digit")  # fmt: skip
+    add("-H", "--human", action="store_true", help="1.23 ms and 4.5 M in place of every digit")
+    add("words", metavar="SOURCE", nargs=argparse.REMAINDER,
+        help="recordings: files, folders, URLs; and counters, such as 'count(), sum(ret)'")
+    parser.set_defaults(parse=parser.parse_args)  # fmt: skip
 
 
 def options_of(arguments: argparse.Namespace) -> QueryOptions:
-    """UsageError for what does not fit together. A last word with a ( is the counters."""
-    *sources, last = arguments.sources
-    counters = last if "(" in last and sources else None
-    if counters is None:
-        sources.append(last)
+    """UsageError for what does not fit together. A word with a ( is the counters."""
+    arguments, words = _split(arguments)
+    counters = [word for word in words if "(" in word]
+    sources = [word for word in words if "(" not in word]
+    if not sources:
+        raise UsageError("there is nothing to ask", "", "give a recording: a file or a folder")
+    if len(counters) > 1:
+        raise UsageError(counters[1], "there are counters already", "give all in one word")
     if arguments.sql and (counters or arguments.by or arguments.where):
         raise UsageError("--sql", "there is a query too", "give one of them")
     return QueryOptions(
-        sources=tuple(sources), counters=counters, by=arguments.by, where=arguments.where,
+        sources=tuple(sources), counters=counters[0] if counters else None,
+        by=arguments.by, where=arguments.where,
         sql=arguments.sql, engine=arguments.engine, format=arguments.format,
         output=arguments.output, force=arguments.force, max_keys=arguments.max_keys,
         view=View(arguments.sort, arguments.reverse, arguments.top, arguments.human),
     )  # fmt: skip
+
+
+def _split(arguments: argparse.Namespace) -> tuple[argparse.Namespace, list[str]]:
+    """(all options, the words between them): argparse gives all that follows the first word
+    to one argument."""
+    words: list[str] = []
+    while arguments.words:
+        first, *rest = arguments.words
+        if first.startswith("-"):
+            arguments.words = []
+            arguments = arguments.parse([first, *rest], arguments)
+        else:
+            words.append(first)
+            arguments.words = rest
+    return arguments, words
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -154,14 +174,28 @@ def _show(options: QueryOptions, found: "Source") -> None:
     query, lowering = _lowered(options, found, engine) if options.where else (None, None)
     where = lowering.condition(query.where) if query else None
     if options.output and options.output.endswith(".parquet"):
-        _write_parquet(options, found, engine.batches(where))
+        _write_parquet(options, found, _table(engine, where))
         return
     if options.format == "csv":
-        import pyarrow as pa
-
-        _write_table(options, pa.Table.from_batches(list(engine.batches(where))))
+        _write_table(options, _used(_table(engine, where)))
         return
     _write_events(options, found, engine.batches(where))
+
+
+def _table(engine: Any, where: Any) -> Any:
+    """All calls that are wanted."""
+    import pyarrow as pa
+
+    found = list(engine.batches(where))
+    return pa.Table.from_batches(found) if found else engine.table.schema().to_pyarrow().empty_table()
+
+
+def _used(table: Any) -> Any:
+    """Without the columns that none of its calls has."""
+    return table.select([
+        name for name in table.column_names
+        if name in _KEPT or table.column(name).null_count < table.num_rows
+    ])  # fmt: skip
 
 
 def _write_events(options: QueryOptions, found: "Source", batches: Any) -> None:
@@ -179,24 +213,29 @@ def _write_events(options: QueryOptions, found: "Source", batches: Any) -> None:
     sink.close(summary_of(found, count))
 
 
-def _write_parquet(options: QueryOptions, found: "Source", batches: Any) -> None:
+def _write_parquet(options: QueryOptions, found: "Source", table: Any) -> None:
     """A recording again, of what is wanted."""
     from dataclasses import asdict, replace
 
-    import pyarrow as pa
+    from faultin.recordings.files import retyped, write_part
 
-    from faultin.recordings.files import with_about, write_part
+    target = _free_place(options)
+    summary = asdict(summary_of(found, len(table)))
+    about = replace(
+        found.files[0].about, calls=found.calls, where=options.where or "", summary=summary
+    )
+    write_part(target, _used(retyped(table, found.schema)), about)
+
+
+def _free_place(options: QueryOptions) -> Any:
+    """Where a Parquet file goes; UsageError if one is there."""
     from faultin.recordings.places import place
 
     assert options.output
     target = place(options.output)
     if target.exists and not options.force:
         raise UsageError(options.output, "it is there already", "--force overwrites it")
-    table = pa.Table.from_batches(list(batches), with_about(found.schema, found.files[0].about))
-    used = [n for n in table.schema.names if table.column(n).null_count < len(table) or n in _KEPT]
-    summary = asdict(summary_of(found, len(table)))
-    about = replace(found.files[0].about, calls=found.calls, where=options.where or "", summary=summary)
-    write_part(target, table.select(used), about)
+    return target
 
 
 _KEPT = ("ts", "pid", "tid", "comm", "syscall", "ret", "errno", "latency")
@@ -210,12 +249,7 @@ def _write_table(options: QueryOptions, table: Any) -> None:
     if options.output and options.output.endswith(".parquet"):
         import pyarrow.parquet as pq
 
-        from faultin.recordings.places import place
-
-        target = place(options.output)
-        if target.exists and not options.force:
-            raise UsageError(options.output, "it is there already", "--force overwrites it")
-        target.write(lambda stream: pq.write_table(table, stream))
+        _free_place(options).write(lambda stream: pq.write_table(table, stream))
         return
     output = Output.open(options.output, sys.stdout.buffer)
     write_table(output, table.column_names, table.to_pylist(), options.format)

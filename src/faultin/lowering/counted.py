@@ -49,12 +49,12 @@ class Counted:
     def lost(self) -> dict[str, int]:
         return self._aggregator.lost
 
-    def _groups(self, **amounts: Any) -> Iterator[tuple[tuple[Value, ...], dict[str, Any]]]:
-        """(key, amounts) of each group that has place in the table."""
-        columns = {name: value for key in self._keys for name, value in key.items()}
-        named = {name.replace("\0", "_"): value for name, value in columns.items()}
-        extra = amounts.pop("by", {})
-        for row in self._engine.grouped(self._where, named | extra, amounts):
+    def _groups(
+        self, amount: Any | None = None, how: str = "", by: dict[str, Any] | None = None
+    ) -> Iterator[tuple[tuple[Value, ...], dict[str, Any]]]:
+        """(key, what the engine says) of each group; by: what else it is grouped by."""
+        columns = {name: value for key in self._keys for name, value in key.items()} | (by or {})
+        for row in self._engine.grouped(self._where, columns, amount, how):
             key = tuple(
                 _key_of(row, f"k{i}", key.value.type) for i, key in enumerate(self._query.keys)
             )
@@ -63,8 +63,7 @@ class Counted:
     def _calls(self) -> None:
         """How many there are; makes the keys."""
         counts = [i for i, action in enumerate(self._query.actions) if action.name == "count"]
-        found = sorted(self._groups(n=self._engine.table.count()), key=lambda each: -each[1]["n"])
-        for key, row in found:
+        for key, row in sorted(self._groups(), key=lambda each: -each[1]["n"]):
             if not row["n"]:
                 continue
             if len(self.table) >= self._max_keys:
@@ -73,7 +72,8 @@ class Counted:
             self.events += row["n"]
             self.table.cells(key)
             for number in counts:
-                self._merge(key, number, {cell: n * row["n"] for cell, n in _contribution(self.table.counters[number], 0)})
+                contribution = self.table.counters[number].contribute(0)
+                self._merge(key, number, {cell: n * row["n"] for cell, n in contribution})
 
     def _merge(self, key: tuple[Value, ...], number: int, cells: dict[int, int]) -> None:
         if key in self.table:
@@ -81,20 +81,19 @@ class Counted:
 
     def _totals(self, number: int, action: Action, counter: Counter) -> None:
         amount = self._lowering.value(action.amount).cast(_WIDE)
-        how = {"sum": amount.sum, "avg": amount.sum, "min": amount.min, "max": amount.max}
-        for key, row in self._groups(found=how[action.name](), n=amount.count()):
-            if row["n"]:
-                cells = dict(_contribution(counter, int(row["found"])))
+        how = "sum" if action.name == "avg" else action.name
+        for key, row in self._groups(amount, how):
+            if row["known"]:
+                cells = dict(counter.contribute(int(row["found"])))
                 if action.name == "avg":
-                    cells[2] = row["n"]  # how many: a contribution is of one
+                    cells[2] = row["known"]  # how many: a contribution is of one
                 self._merge(key, number, cells)
 
     def _each(self, number: int, action: Action, counter: Counter) -> None:
         value = self._lowering.value(action.amount)
         is_blob = isinstance(value, Blob)
         by = key_columns("amount", value) if is_blob else {"amount": value.cast(_WIDE)}
-        named = {name.replace("\0", "_"): each for name, each in by.items()}
-        for key, row in self._groups(n=self._engine.table.count(), by=named):
+        for key, row in self._groups(by=by):
             if row["amount"] is None:
                 continue
             if action.name == "uniq":
@@ -102,11 +101,8 @@ class Counted:
             else:
                 amount = int(row["amount"])
             times = 1 if action.name == "uniq" else row["n"]
-            self._merge(key, number, {c: n * times & U64 for c, n in _contribution(counter, amount)})
-
-
-def _contribution(counter: Counter, amount: int) -> tuple[tuple[int, int], ...]:
-    return counter.contribute(amount)
+            contribution = counter.contribute(amount)
+            self._merge(key, number, {cell: n * times & U64 for cell, n in contribution})
 
 
 def _key_of(row: dict[str, Any], name: str, of: Type) -> Value:

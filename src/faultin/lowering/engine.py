@@ -47,12 +47,19 @@ class Engine:
         yield from _asked(lambda: found.to_pyarrow_batches())
 
     def grouped(
-        self, where: Any | None, keys: dict[str, Any], amounts: dict[str, Any]
+        self, where: Any | None, keys: dict[str, Any], amount: Any | None = None, how: str = ""
     ) -> list[dict[str, Any]]:
-        """A row for each group."""
-        found = self.table if where is None else self.table.filter(where)
-        asked = found.group_by(**keys).aggregate(**amounts) if keys else found.aggregate(**amounts)
-        return _asked(asked.to_pyarrow).to_pylist()
+        """For each group of the rows for which a condition holds: the keys, `n` rows, and of
+        an amount `known` and `found`: how often it is there, its sum, min or max."""
+        given = {} if amount is None else {"amount": amount}
+        holds = ibis.literal(True) if where is None else where
+        rows = self.table.select(wanted=holds, **keys, **given)
+        rows = rows.filter(rows.wanted)
+        results = {"n": rows.count()}
+        if amount is not None:
+            results |= {"known": rows.amount.count(), "found": getattr(rows.amount, how)()}
+        asked = rows.group_by(list(keys)) if keys else rows
+        return _asked(lambda: asked.aggregate(**results).to_pyarrow()).to_pylist()
 
     def sql(self, text: str) -> pa.Table:
         """What a statement of the engine's own SQL gives."""
@@ -87,4 +94,4 @@ def key_columns(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Blob):
         return {name: value}
     length = ibis.null("int64") if value.length is None else value.length
-    return {name: value.hexed, f"{name}\0length": length}
+    return {name: value.hexed, f"{name}_length": length}

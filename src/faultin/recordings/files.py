@@ -77,6 +77,18 @@ def widened(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def retyped(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of a table that a schema has, of its types: engines have types of their own."""
+    fields = [field for field in schema if field.name in table.column_names]
+    columns = []
+    for field in fields:
+        column = table.column(field.name)
+        if pa.types.is_dictionary(field.type):
+            column = column.cast(field.type.value_type).dictionary_encode()
+        columns.append(column.cast(field.type))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
 def read_schema(place: Place) -> pa.Schema:
     with place.files.open_input_file(place.path) as stream:
         return pq.read_schema(stream)
