@@ -29,15 +29,21 @@ ROUNDS = 5
 CHUNK = 10_000  # rounds of the four calls in one chunk
 
 
-def record(name: str, ret: int, registers: list[int], pieces: list[tuple[int, bytes]], ts: int) -> bytes:
+def record(
+    name: str, ret: int, registers: list[int], pieces: list[tuple[int, bytes]], ts: int
+) -> bytes:
     """One call, as the ring buffer holds it; pieces: (operation, memory)."""
     nr = TABLE.by_name(name).nr
     body = b""
     for op, data in pieces:
-        head = PIECE.pack(0x7F0000000000, PLANS.plans[nr].first + op, 0, How.ENTRY, 0, 0, len(data), len(data))
+        head = PIECE.pack(
+            0x7F0000000000, PLANS.plans[nr].first + op, 0, How.ENTRY, 0, 0, len(data), len(data)
+        )
         body += head + data + bytes(-len(data) % 8)
     registers = registers + [0] * (6 - len(registers))
-    head = HEAD.pack(RecordType.CALL, 0, nr, nr, 4242, 4242, ts, 700, ret, *registers, b"loop", 1, 0, 0)
+    head = HEAD.pack(
+        RecordType.CALL, 0, nr, nr, 4242, 4242, ts, 700, ret, *registers, b"loop", 1, 0, 0
+    )
     return (len(head) + len(body)).to_bytes(8, "little") + head + body
 
 

@@ -44,8 +44,10 @@ def main() -> None:
         ran = subprocess.run(words, capture_output=True, text=True, check=True)
         took = time.monotonic() - started
         events = events_of(form, 2 * rounds)
-        print(f"{form:<6} {rate} events/s for {seconds:g} s: {events} events, "
-              f"done after {took:.1f} s; {ran.stderr.strip() or 'nothing lost'}")
+        print(
+            f"{form:<6} {rate} events/s for {seconds:g} s: {events} events, "
+            f"done after {took:.1f} s; {ran.stderr.strip() or 'nothing lost'}"
+        )
     print(f"record: {RECORDING.stat().st_size / events:.1f} bytes an event")
     SINK.unlink(missing_ok=True)
     RECORDING.unlink()

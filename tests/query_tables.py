@@ -42,7 +42,11 @@ def _lists(values: list[Any], name: str) -> dict[str, pa.Array]:
     for value in values:
         whole = value is not MISSING and all(each is MISSING or _is_text(each) for each in value)
         items = None if value is MISSING else [_plain(each) for each in value]
-        texts.append([each and each.decode() if each else each if each is None else "" for each in items] if whole else None)
+        texts.append(
+            [each and each.decode() if each else each if each is None else "" for each in items]
+            if whole
+            else None
+        )
         raws.append(None if whole else items)
     cut = [isinstance(value, CutList) for value in values]
     return {name: pa.array(texts, pa.list_(pa.string())), f"{name}_cut": pa.array(cut),
@@ -100,7 +104,9 @@ def numbers(connection: Any, rows: list[ValuesRow], exprs: list[Expr]) -> list[l
     lowering = lowering_over(table)
     found = {f"n{i}": lowering.value(each).cast("decimal(38, 0)") for i, each in enumerate(exprs)}
     result = table.select("row", **found).order_by("row").to_pyarrow()
-    return [[None if v is None else int(v) for v in result.column(name).to_pylist()] for name in found]
+    return [
+        [None if v is None else int(v) for v in result.column(name).to_pylist()] for name in found
+    ]
 
 
 def connect() -> Any:

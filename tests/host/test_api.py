@@ -113,9 +113,8 @@ def test_what_a_callback_raises_ends_the_watch():
 
 def test_what_the_block_raises_ends_all_and_is_raised(busy):
     for traced in (faultin.trace, faultin.stats, faultin.watch):
-        with pytest.raises(ZeroDivisionError):
-            with traced("openat", pid=busy.pid):
-                1 // 0
+        with pytest.raises(ZeroDivisionError), traced("openat", pid=busy.pid):
+            1 // 0
     assert busy.poll() is None
 
 
@@ -136,9 +135,8 @@ def test_errors_are_exceptions():
         with pytest.raises(UsageError, match=why):
             wrong()
     for missing in (["/nothing/there"], ["no-such-command"]):
-        with pytest.raises(CommandError):
-            with faultin.trace("openat", command=missing):
-                pass
+        with pytest.raises(CommandError), faultin.trace("openat", command=missing):
+            pass
     with pytest.raises(faultin.FaultinError, match="no such process"):
         faultin.trace("openat", pid=4194303)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from compare import build
+from recording import query, run
 from running import command
 
 import faultin
@@ -28,25 +29,16 @@ from faultin.sinks.jsonl import event_object
 
 pytestmark = pytest.mark.kernel
 ABOUT = About("x86_64", "here", "run", "all", "", "0", "0")
-OPENS = [sys.executable, "-c",
-         "import time\nfor i in range(3000): open('/etc/hostname').close()\ntime.sleep(0.5)"]  # fmt: skip
+OPENS = [
+    sys.executable,
+    "-c",
+    "import time\nfor i in range(3000): open('/etc/hostname').close()\ntime.sleep(0.5)",
+]
 
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
     return build(tmp_path_factory.mktemp("corpus"))
-
-
-def run(*words, **options):
-    return subprocess.run(command(*words), capture_output=True, text=True, timeout=120, **options)
-
-
-def query(*words):
-    """The rows or events, and the summary."""
-    ran = run("query", *words, "--json")
-    assert ran.returncode == 0, ran.stderr
-    *lines, last = [json.loads(line) for line in ran.stdout.splitlines()]
-    return lines, last["summary"]
 
 
 # The same events
@@ -83,9 +75,14 @@ def through_parquet(batches, tmp_path):
 
 @pytest.mark.parametrize("mode", ["cold", "warm"])
 def test_the_corpus_through_parquet_is_that_of_json_lines(mode, corpus, tmp_path):
-    events, batches = both([str(corpus), "--mode", mode, str(tmp_path / "expected")], max_bytes=8192)
+    events, batches = both(
+        [str(corpus), "--mode", mode, str(tmp_path / "expected")], max_bytes=8192
+    )
     assert len(events) > 5000
-    expected, found = as_json(events), as_json(Rows("x86_64").events(through_parquet(batches, tmp_path)))
+    expected, found = (
+        as_json(events),
+        as_json(Rows("x86_64").events(through_parquet(batches, tmp_path))),
+    )
     assert len(found) == len(expected)
     for wanted, got in zip(expected, found, strict=True):
         assert got == wanted
@@ -126,9 +123,21 @@ def test_a_table_from_python_is_a_recording_s():
 
 
 def test_a_folder_is_by_host_and_date_and_rotates(tmp_path):
-    ran = run("record", "-o", tmp_path / "t", "-e", "openat", "--rotate-size", "20k", "--flush", "0.05",
-              "--", sys.executable, "-c",
-              "import time\nfor i in range(40): [open('/etc/hostname').close() for _ in range(50)]; time.sleep(0.05)")  # fmt: skip
+    ran = run(
+        "record",
+        "-o",
+        tmp_path / "t",
+        "-e",
+        "openat",
+        "--rotate-size",
+        "20k",
+        "--flush",
+        "0.05",
+        "--",
+        sys.executable,
+        "-c",
+        "import time\nfor i in range(40): [open('/etc/hostname').close() for _ in range(50)]; time.sleep(0.05)",
+    )
     assert ran.returncode == 0, ran.stderr
     files = sorted((tmp_path / "t").rglob("*.parquet"))
     assert len(files) > 1 and not [f for f in files if ".part." in f.name]
@@ -158,17 +167,36 @@ def test_nothing_is_overwritten_without_force(tmp_path):
 
 
 def test_a_snapshot_has_the_last_of_a_trace(tmp_path):
-    code = ("import time\nfor i in range(40):\n open('/etc/hostname').close(); time.sleep(0.05)\n"
-            " if i == 20: open('/etc/passwd').close()")  # fmt: skip
-    ran = run("record", "-o", tmp_path / "t", "-e", "openat", "--flush", "0.1", "--keep-seconds", "0.5",
-              "--snapshot-on", 'path == "/etc/passwd"', "--", sys.executable, "-c", code)  # fmt: skip
+    code = (
+        "import time\nfor i in range(40):\n open('/etc/hostname').close(); time.sleep(0.05)\n"
+        " if i == 20: open('/etc/passwd').close()"
+    )
+    ran = run(
+        "record",
+        "-o",
+        tmp_path / "t",
+        "-e",
+        "openat",
+        "--flush",
+        "0.1",
+        "--keep-seconds",
+        "0.5",
+        "--snapshot-on",
+        'path == "/etc/passwd"',
+        "--",
+        sys.executable,
+        "-c",
+        code,
+    )
     assert ran.returncode == 0 and "faultin: snapshot: " in ran.stderr, ran.stderr
     events, summary = query(tmp_path / "t")
     paths = [event["args"]["filename"] for event in events]
     assert paths.count("/etc/passwd") == 1 and 1 <= paths.count("/etc/hostname") < 20
     assert "/etc/hostname" in paths[: paths.index("/etc/passwd")] and summary["engine"]
-    for wrong, why in ((("--snapshot-on", "exe == 'x'"), "recordings do not have it"),
-                       (("--snapshot-on", "pth == 1"), "did you mean path")):  # fmt: skip
+    for wrong, why in (
+        (("--snapshot-on", "exe == 'x'"), "recordings do not have it"),
+        (("--snapshot-on", "pth == 1"), "did you mean path"),
+    ):
         ran = run("record", "-o", tmp_path / "u", "-e", "openat", *wrong, "--", "true")
         assert ran.returncode == 2 and why in ran.stderr and ran.stderr.count("\n") == 1
     assert not (tmp_path / "u").exists()
@@ -178,8 +206,20 @@ def test_a_snapshot_has_the_last_of_a_trace(tmp_path):
 
 
 def start_recording(target, *options):
-    words = command("record", "-o", target, "-e", "openat", "--flush", "0.1", *options, "--", sys.executable, "-c",
-                    "import time\nwhile True: [open('/etc/hostname').close() for _ in range(100)]; time.sleep(0.01)")  # fmt: skip
+    words = command(
+        "record",
+        "-o",
+        target,
+        "-e",
+        "openat",
+        "--flush",
+        "0.1",
+        *options,
+        "--",
+        sys.executable,
+        "-c",
+        "import time\nwhile True: [open('/etc/hostname').close() for _ in range(100)]; time.sleep(0.01)",
+    )
     return subprocess.Popen(words, start_new_session=True)
 
 
@@ -247,11 +287,29 @@ def test_a_full_disk_is_one_line_and_what_was_written_is_kept(tmp_path):
     )
     disk, kept = tmp_path / "disk", tmp_path / "disk.kept"
     disk.mkdir(), kept.mkdir()
-    code = ("import os,time\nfor i in range(60):\n for j in range(100):\n"
-            "  try: open('/nothing/' + os.urandom(400).hex())\n  except OSError: pass\n time.sleep(0.02)")  # fmt: skip
-    words = command("record", "-o", disk / "t", "-e", "openat", "--flush", "0.05", "--", sys.executable, "-c", code)
-    ran = subprocess.run(["unshare", "-m", "sh", "-c", script, str(disk), *words],
-                         capture_output=True, text=True, timeout=120)  # fmt: skip
+    code = (
+        "import os,time\nfor i in range(60):\n for j in range(100):\n"
+        "  try: open('/nothing/' + os.urandom(400).hex())\n  except OSError: pass\n time.sleep(0.02)"
+    )
+    words = command(
+        "record",
+        "-o",
+        disk / "t",
+        "-e",
+        "openat",
+        "--flush",
+        "0.05",
+        "--",
+        sys.executable,
+        "-c",
+        code,
+    )
+    ran = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, str(disk), *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert ran.returncode == 1
     (line,) = ran.stderr.splitlines()
     assert "No space left on device; what was recorded until then is kept" in line
@@ -280,45 +338,6 @@ def test_foreign_and_broken_files_are_named(tmp_path):
     pq.write_table(newer.replace_schema_metadata({"faultin": json.dumps(about)}), foreign)
     assert "its schema has version 99, this faultin reads 1" in run("query", foreign).stderr
     assert "there is no such file" in run("query", tmp_path / "none").stderr
-
-
-def test_words_of_a_query_stand_where_they_like(tmp_path):
-    target = tmp_path / "t.parquet"
-    assert run("record", "-o", target, "-e", "openat,close", "--", *OPENS).returncode == 0
-    where, counters = 'path == "/etc/hostname"', "count(), sum(ret >= 0)"
-    for words in (
-        (target, counters, "--by", "path", "-w", where), ("-w", where, target, "--by", "path", counters),
-        ("-w", where, "--by", "path", target, counters),
-    ):  # fmt: skip
-        assert query(*words)[0] == [{"path": "/etc/hostname", "count()": 3000, "sum(ret >= 0)": 3000}]
-    for words, why in (
-        ((), "give a recording"), ((target, "count()", "sum(ret)"), "give all in one word"),
-        ((target, "--sql", "select 1", "count()"), "there is a query too"),
-        ((target, "-w", "pth == 1"), "did you mean path"), ((target, "cont()"), "did you mean count"),
-        ((target, "--engine", "polars", "count()"), "it has not what queries need to be exact"),
-        ((target, "--engine", "nothing", "--sql", "select 1"), "Ibis cannot connect"),
-        ((target, "--sql", "selec 1"), "syntax error"), ((target, "--nothing"), "--nothing"),
-    ):  # fmt: skip
-        ran = run("query", *words)
-        assert ran.returncode in (1, 2) and why in ran.stderr and ran.stderr.count("\n") == 1, ran.stderr
-
-
-def test_a_query_writes_recordings_and_tables(tmp_path):
-    target, other = tmp_path / "t", tmp_path / "o.parquet"
-    for _ in range(2):
-        assert run("record", "-o", target, "-e", "openat,close", "--", *OPENS).returncode == 0
-    assert run("query", target, "-w", 'path == "/etc/hostname"', "-o", other).returncode == 0
-    assert query(other)[1]["events"] == 6000 and "fd__fd" not in pq.read_schema(other).names
-    assert pq.read_schema(other).field("comm").type == pa.dictionary(pa.int32(), pa.string())
-    again = run("query", target, "-o", other)
-    assert again.returncode == 2 and "--force overwrites it" in again.stderr
-    sql = "select comm, count(*) as n, min(host) as host from events where filename__path = '/etc/hostname' group by 1"
-    ran = run("query", target, "--sql", sql, "--json")
-    (row,) = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert row["n"] == 6000 and row["host"] == os.uname().nodename
-    assert run("query", target, "--sql", sql, "--csv").stdout.splitlines()[0] == "comm,n,host"
-    heading = run("query", other, "--csv").stdout.splitlines()[0].split(",")
-    assert heading[:3] == ["ts", "pid", "tid"] and "fd__fd" not in heading
 
 
 def test_joined_tables_have_all_columns():

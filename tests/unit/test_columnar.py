@@ -52,7 +52,9 @@ def lengths(argument: Argument):
 
 def contents(size: int):
     zeros, any_bytes = st.just(bytes(size)), st.binary(min_size=size, max_size=size)
-    text = st.text("abé/\0", min_size=size, max_size=size).map(lambda s: s.encode()[:size].ljust(size, b"x"))
+    text = st.text("abé/\0", min_size=size, max_size=size).map(
+        lambda s: s.encode()[:size].ljust(size, b"x")
+    )
     return any_bytes | zeros | text
 
 
@@ -118,13 +120,29 @@ def test_every_argument_of_every_call_has_a_column():
 def test_arrays_of_pointers_and_messages():
     cases = [
         (Strings(), ["a", "é", Missing("gone")]),
-        (Buffers(), [{"iov_base": "x", "iov_len": 1}, {"iov_base": Truncated(b"\xff", 9), "iov_len": 9},
-                     {"iov_base": Missing("fault"), "iov_len": 3}]),
-    ]  # fmt: skip
+        (
+            Buffers(),
+            [
+                {"iov_base": "x", "iov_len": 1},
+                {"iov_base": Truncated(b"\xff", 9), "iov_len": 9},
+                {"iov_base": Missing("fault"), "iov_len": 3},
+            ],
+        ),
+    ]
     address = {"family": Symbol("AF_INET"), "ip": "127.0.0.1", "port": 80}
-    message = {"msg_name": address, "msg_namelen": 16, "msg_iov": cases[1][1], "msg_iovlen": 3,
-               "msg_control": None, "msg_controllen": 0, "msg_flags": Symbol("MSG_PEEK|MSG_TRUNC")}  # fmt: skip
-    cases += [(Message(), message), (Messages(), [{"msg_hdr": message, "msg_len": 1}, Missing("gone")])]
+    message = {
+        "msg_name": address,
+        "msg_namelen": 16,
+        "msg_iov": cases[1][1],
+        "msg_iovlen": 3,
+        "msg_control": None,
+        "msg_controllen": 0,
+        "msg_flags": Symbol("MSG_PEEK|MSG_TRUNC"),
+    }
+    cases += [
+        (Message(), message),
+        (Messages(), [{"msg_hdr": message, "msg_len": 1}, Missing("gone")]),
+    ]
     for kind, value in cases:
         array = pa.array([kind.plain(value), None], kind.type)
         assert to_json(kind.shown(array.to_pylist()[0])) == to_json(value)
@@ -134,8 +152,13 @@ def test_arrays_of_pointers_and_messages():
 
 def test_structures_are_those_of_the_header(tmp_path):
     found = compiler_sizes(tmp_path)
-    assert found == [native._LAYOUT.size, native._NUMBER.size, native._CAPTURE.size,
-                     native._LEFT.itemsize, ctypes.sizeof(native._Column)]  # fmt: skip
+    assert found == [
+        native._LAYOUT.size,
+        native._NUMBER.size,
+        native._CAPTURE.size,
+        native._LEFT.itemsize,
+        ctypes.sizeof(native._Column),
+    ]
 
 
 def compiler_sizes(tmp_path):
@@ -143,8 +166,10 @@ def compiler_sizes(tmp_path):
     names = ("layout", "number", "capture", "left", "column")
     sizes = ",".join(f"(int)sizeof(struct {name})" for name in names)
     source = tmp_path / "sizes.c"
-    source.write_text(f'#include "{header}"\n#include <stdio.h>\nint main(void){{int s[]={{{sizes}}};'
-                      'for(int i=0;i<5;i++)printf("%d ",s[i]);}')  # fmt: skip
+    source.write_text(
+        f'#include "{header}"\n#include <stdio.h>\nint main(void){{int s[]={{{sizes}}};'
+        'for(int i=0;i<5;i++)printf("%d ",s[i]);}'
+    )
     subprocess.run(["gcc", "-o", tmp_path / "sizes", source], check=True)
     ran = subprocess.run([tmp_path / "sizes"], capture_output=True, text=True, check=True)
     return [int(word) for word in ran.stdout.split()]

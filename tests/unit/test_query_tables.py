@@ -50,7 +50,9 @@ def compare(found: list[Case], ask: Ask, expected: Callable[[Any], Any]) -> dict
             function = compiled(expr)
             for row, answer in zip(rows, said, strict=True):
                 wanted = expected(function(row))
-                assert answer == wanted, f"seed {SEED}: {printed(expr)} in {row}: {answer}, not {wanted}"
+                assert answer == wanted, (
+                    f"seed {SEED}: {printed(expr)} in {row}: {answer}, not {wanted}"
+                )
                 kind = answer if isinstance(answer, bool) else answer is None
                 given_answers[kind] = given_answers.get(kind, 0) + 1
     return given_answers

@@ -46,19 +46,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--by", metavar="KEYS", help="count for each value of these, as in comm,path")
     add("--sql", metavar="SQL", help="SQL in place of a query; the table is called events")
     add("--engine", default="duckdb", help="duckdb (default), or another that Ibis knows")
-    add("--json", dest="format", action="store_const", const="json", default="text",
-        help="JSON Lines, an event or a row a line")
+    add(
+        "--json",
+        dest="format",
+        action="store_const",
+        const="json",
+        default="text",
+        help="JSON Lines, an event or a row a line",
+    )
     add("--csv", dest="format", action="store_const", const="csv", help="CSV with a heading")
     add("-o", metavar="FILE", dest="output", help="write to FILE; to Parquet if it is *.parquet")
     add("--force", action="store_true", help="overwrite a file of Parquet that is there")
-    add("--max-keys", metavar="N", type=positive, default=_MAX_KEYS,
-        help=f"most keys that are kept (default {_MAX_KEYS})")
+    add(
+        "--max-keys",
+        metavar="N",
+        type=positive,
+        default=_MAX_KEYS,
+        help=f"most keys that are kept (default {_MAX_KEYS})",
+    )
     add("--sort", metavar="COLUMN", help="by this column (default: the first counter)")
     add("--reverse", action="store_true", help="the least first")
     add("--top", metavar="N", type=natural, default=0, help="only N rows (default 0: all)")
     add("-H", "--human", action="store_true", help="1.23 ms and 4.5 M in place of every digit")
-    add("words", metavar="SOURCE", nargs=argparse.REMAINDER,
-        help="recordings: files, folders, URLs; and counters, such as 'count(), sum(ret)'")
+    add(
+        "words",
+        metavar="SOURCE",
+        nargs=argparse.REMAINDER,
+        help="recordings: files, folders, URLs; and counters, such as 'count(), sum(ret)'",
+    )
     parser.set_defaults(parse=parser.parse_args)  # fmt: skip
 
 
@@ -148,7 +163,10 @@ def summary_of(found: "Source", events: int) -> "Summary":
             tell(f"recording {run} was cut short: what it has lost, if anything, is not known")
         for cause, count in summary.get("lost", {}).items():
             lost[cause] = lost.get(cause, 0) + count
-    names = {key: ",".join(sorted({s[key] for s in runs.values() if s})) for key in ("engine", "strategy")}
+    names = {
+        key: ",".join(sorted({s[key] for s in runs.values() if s}))
+        for key in ("engine", "strategy")
+    }
     return Summary(events, lost, names["engine"], names["strategy"])
 
 
@@ -187,7 +205,9 @@ def _table(engine: Any, where: Any) -> Any:
     import pyarrow as pa
 
     found = list(engine.batches(where))
-    return pa.Table.from_batches(found) if found else engine.table.schema().to_pyarrow().empty_table()
+    return (
+        pa.Table.from_batches(found) if found else engine.table.schema().to_pyarrow().empty_table()
+    )
 
 
 def _used(table: Any) -> Any:

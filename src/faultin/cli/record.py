@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from faultin import __version__
 from faultin.cli import tracing
 from faultin.cli.options import (
-    Choice, add_command, add_targets, add_tracing, add_where, choice_of, seconds, size,
+    Choice,
+    add_command,
+    add_targets,
+    add_tracing,
+    add_where,
+    choice_of,
+    seconds,
+    size,
 )  # fmt: skip
 from faultin.errors import UsageError
 from faultin.extras import need
@@ -49,23 +56,57 @@ class RecordOptions:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("-o", metavar="TARGET", dest="output", required=True,
-        help="a folder, or a file *.parquet; a path or a URL (s3://bucket/traces)")
+    add(
+        "-o",
+        metavar="TARGET",
+        dest="output",
+        required=True,
+        help="a folder, or a file *.parquet; a path or a URL (s3://bucket/traces)",
+    )
     add_where(parser)
     add_tracing(parser)
     add("--force", action="store_true", help="overwrite a file that is there")
-    add("--flush", metavar="SECONDS", type=seconds, default=_PATIENCE,
-        help="after which what has come is written (default 1)")
-    add("--rotate-size", metavar="BYTES", type=size, default=_SIZE,
-        help="begin another file in the folder after so much (default 256m)")
-    add("--rotate-time", metavar="SECONDS", type=seconds, default=_TIME,
-        help="... or after so long (default 3600)")
-    add("--snapshot-on", metavar="QUERY", default="",
-        help="write only the last of the trace, whenever a call is as QUERY says")
-    add("--keep-seconds", metavar="SECONDS", type=seconds, default=_KEPT_SECONDS,
-        help="how much of it a snapshot has (default 60)")
-    add("--keep-size", metavar="BYTES", type=size, default=_KEPT_SIZE,
-        help="... and the most memory for it (default 256m)")
+    add(
+        "--flush",
+        metavar="SECONDS",
+        type=seconds,
+        default=_PATIENCE,
+        help="after which what has come is written (default 1)",
+    )
+    add(
+        "--rotate-size",
+        metavar="BYTES",
+        type=size,
+        default=_SIZE,
+        help="begin another file in the folder after so much (default 256m)",
+    )
+    add(
+        "--rotate-time",
+        metavar="SECONDS",
+        type=seconds,
+        default=_TIME,
+        help="... or after so long (default 3600)",
+    )
+    add(
+        "--snapshot-on",
+        metavar="QUERY",
+        default="",
+        help="write only the last of the trace, whenever a call is as QUERY says",
+    )
+    add(
+        "--keep-seconds",
+        metavar="SECONDS",
+        type=seconds,
+        default=_KEPT_SECONDS,
+        help="how much of it a snapshot has (default 60)",
+    )
+    add(
+        "--keep-size",
+        metavar="BYTES",
+        type=size,
+        default=_KEPT_SIZE,
+        help="... and the most memory for it (default 256m)",
+    )
     add_targets(parser)
     add_command(parser)  # fmt: skip
 
@@ -159,9 +200,7 @@ def _session(options: RecordOptions):
         keeper = Snapshots(writer, fires, kept, tracing.tell) if fires else writer
         return Recording(builder, keeper, options.patience)
 
-    return Session(
-        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell
-    )
+    return Session(prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell)
 
 
 def _fires(options: RecordOptions, prepared: tracing.Prepared):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from faultin.query.fields import integer
 from faultin.decode.kinds import value_decoder
+from faultin.query.fields import integer
 from faultin.syscalls.sizes import size_of
 from faultin.values import Value
 

@@ -36,7 +36,9 @@ _ENTRY = pa.struct([
     ("d_ino", pa.uint64()), ("d_off", pa.uint64()), ("d_reclen", pa.uint16()),
     ("d_type", pa.string()), ("d_name", pa.string()),
 ])  # fmt: skip
-_SIGNED_ENTRY = pa.struct([pa.field("d_off", pa.int64()) if f.name == "d_off" else f for f in _ENTRY])
+_SIGNED_ENTRY = pa.struct(
+    [pa.field("d_off", pa.int64()) if f.name == "d_off" else f for f in _ENTRY]
+)
 
 
 class Plain(Codec):
@@ -154,7 +156,17 @@ def _family(name: str) -> int:
 
 def address_back(value: dict[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
-    for name in ("family", "ip", "port", "flowinfo", "scope_id", "path", "abstract", "pid", "groups"):
+    for name in (
+        "family",
+        "ip",
+        "port",
+        "flowinfo",
+        "scope_id",
+        "path",
+        "abstract",
+        "pid",
+        "groups",
+    ):
         if (each := value[name]) is not None:
             found[name] = each
     if value["family"] is not None:

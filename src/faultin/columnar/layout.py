@@ -16,7 +16,19 @@ from faultin.columnar.kinds import Text, memory, register
 from faultin.columnar.nested import STRINGS, STRINGS_BYTES, Nested, nested
 from faultin.syscalls.table import Argument, Unit
 
-WORDS = ("", "entry", "exit", "deferred", "remote", "exec", "truncated", "null", "fault", "gone", "unset")
+WORDS = (
+    "",
+    "entry",
+    "exit",
+    "deferred",
+    "remote",
+    "exec",
+    "truncated",
+    "null",
+    "fault",
+    "gone",
+    "unset",
+)
 NAMES = pa.dictionary(pa.int32(), pa.string())
 ABIS = ("", "i386", "x32")
 EXACT = "exact"

@@ -149,7 +149,15 @@ def _packed(layout: Layout) -> tuple[bytes, bytes, bytes]:
 
 
 def _capture(slot: Slot, op: Op, number: int) -> bytes:
-    columns = (slot.value, slot.bytes, slot.length, slot.word, slot.out, slot.out_bytes, slot.out_length)
+    columns = (
+        slot.value,
+        slot.bytes,
+        slot.length,
+        slot.word,
+        slot.out,
+        slot.out_bytes,
+        slot.out_length,
+    )
     numbers = [_NO_COLUMN if column is None else column for column in columns]
     size = unit_of(op, slot.argument)
     return _CAPTURE.pack(_kind(slot, op), op.position, op.is_output, number, *numbers, size)

@@ -79,9 +79,7 @@ class Patches:
             raise Inexact
         return column, value
 
-    def _nested(
-        self, slot: Slot, value: Any, column: int, in_bytes: int | None
-    ) -> tuple[int, Any]:
+    def _nested(self, slot: Slot, value: Any, column: int, in_bytes: int | None) -> tuple[int, Any]:
         assert slot.nested
         if isinstance(slot.nested, Strings) and any(isinstance(each, bytes) for each in value):
             assert in_bytes is not None

@@ -64,7 +64,9 @@ class Row(Codec):
         self.size = count * each if of.size else 0
 
     def plain(self, data: bytes) -> list[Any]:
-        return [self._of.plain(data[at : at + self._each]) for at in range(0, len(data), self._each)]
+        return [
+            self._of.plain(data[at : at + self._each]) for at in range(0, len(data), self._each)
+        ]
 
     def bulk(self, memory: np.ndarray) -> pa.Array:
         child = self._of.bulk(np.ascontiguousarray(memory).reshape(-1, self._each))
@@ -91,7 +93,9 @@ class Struct(Codec):
         self.type = pa.struct(children)
         whole = all(codec.size for codec in self._codecs) and not self._tail
         self.size = layout.size if whole else 0
-        self._end = max((f.offset + f.size for f in layout.fields if f is not self._tail), default=0)
+        self._end = max(
+            (f.offset + f.size for f in layout.fields if f is not self._tail), default=0
+        )
 
     def decoded(self, data: bytes) -> Value:
         return self._decode(data)
@@ -153,5 +157,3 @@ def _number(field: Field) -> Number:
 def struct(name: str) -> Struct:
     """The codec of a structure."""
     return Struct(name)
-
-

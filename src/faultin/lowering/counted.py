@@ -9,7 +9,6 @@ of the others it gives how often each amount occurs, for each key.
 from collections.abc import Iterator
 from typing import Any
 
-
 from faultin.aggregate.aggregator import MAP_FULL, Aggregator, seeded
 from faultin.aggregate.counters import Counter
 from faultin.aggregate.functions import U64
@@ -36,7 +35,9 @@ class Counted:
         self._aggregator = Aggregator([key.name for key in query.keys], counters, max_keys)
         self.table, self._max_keys = self._aggregator.table, max_keys
         self._hash = seeded(b"")
-        self._keys = [key_columns(f"k{i}", lowering.value(key.value)) for i, key in enumerate(query.keys)]
+        self._keys = [
+            key_columns(f"k{i}", lowering.value(key.value)) for i, key in enumerate(query.keys)
+        ]
         self.events = 0
         self._calls()
         for number, (action, counter) in enumerate(zip(query.actions, counters, strict=True)):
@@ -115,5 +116,3 @@ def _key_of(row: dict[str, Any], name: str, of: Type) -> Value:
         length = row[f"{name}_length"]
         return shown(data if length is None else Cut(data, length), of)
     return shown(bytes.fromhex(value) if of is Type.IP else value, of)
-
-

@@ -77,7 +77,9 @@ def _asked(question: Any) -> Any:
         raise
     except Exception as error:  # engines have trees of exceptions of their own
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise FaultinError("the query engine", lines[0] if lines else type(error).__name__) from None
+        raise FaultinError(
+            "the query engine", lines[0] if lines else type(error).__name__
+        ) from None
 
 
 def engine(name: str, source: Source, sql: bool) -> Engine:

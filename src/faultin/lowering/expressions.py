@@ -150,7 +150,9 @@ def _has_item(strings: Strings, constant: bytes) -> Expr:
     if strings.texts is not None and text is not None:
         found = strings.texts.contains(text).fill_null(False)
     if strings.raws is not None:
-        found = found | strings.raws.contains(ibis.literal(constant, type="binary")).fill_null(False)
+        found = found | strings.raws.contains(ibis.literal(constant, type="binary")).fill_null(
+            False
+        )
     return found
 
 

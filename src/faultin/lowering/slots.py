@@ -25,7 +25,15 @@ from faultin.lowering.values import Blob, Expr, Presence, Strings, buffer
 from faultin.query.fields import ARGUMENTS
 from faultin.query.query import Query
 from faultin.query.sources import (
-    Address, Common, Count, Fixed, Items, Memory, Register, Source, Total,
+    Address,
+    Common,
+    Count,
+    Fixed,
+    Items,
+    Memory,
+    Register,
+    Source,
+    Total,
 )  # fmt: skip
 from faultin.query.sources import Text as StructText
 from faultin.query.types import MAX_BYTES, Type

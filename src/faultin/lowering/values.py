@@ -90,7 +90,9 @@ def buffer(raw: Expr, length: Expr | None, most: int) -> Blob:
     whole = size if length is None else ibis.coalesce(length, size)
     whole = ibis.ifelse(whole < 0, _CUT_UNKNOWN, whole).cast("int64")
     seen = digits.substr(0, 2 * most)
-    return Blob(digits=seen, length=ibis.ifelse(whole > (seen.length() >> 1), whole, ibis.null("int64")))
+    return Blob(
+        digits=seen, length=ibis.ifelse(whole > (seen.length() >> 1), whole, ibis.null("int64"))
+    )
 
 
 def no_text() -> Blob:

@@ -23,10 +23,10 @@ from faultin.recordings.about import About
 from faultin.recordings.files import merge, write_part
 from faultin.recordings.places import Place
 
-PARTS = ".parts"           # beside a single file: the folder of its parts
+PARTS = ".parts"  # beside a single file: the folder of its parts
 PART = ".part.parquet"
 _DAY = 86_400 * 10**9
-_WAITING = 8               # batches that wait for the thread, before the trace waits for them
+_WAITING = 8  # batches that wait for the thread, before the trace waits for them
 
 
 @dataclass(frozen=True, slots=True)
