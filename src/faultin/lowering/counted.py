@@ -13,13 +13,13 @@ from faultin.aggregate.aggregator import MAP_FULL, Aggregator, seeded
 from faultin.aggregate.counters import Counter
 from faultin.aggregate.functions import U64
 from faultin.consume.counting import counters_of, shown
-from faultin.lowering.engine import Engine, key_columns
+from faultin.lowering.engine import Engine, bytes_of, key_columns
 from faultin.lowering.expressions import Lowering
 from faultin.lowering.values import Blob
 from faultin.query.actions import Action
 from faultin.query.query import Query
 from faultin.query.types import MISSING, Cut, Type
-from faultin.values import Value
+from faultin.values import Missing, Value
 
 _ONE = ("sum", "avg", "min", "max")
 _WIDE = "decimal(38, 0)"
@@ -95,10 +95,11 @@ class Counted:
         is_blob = isinstance(value, Blob)
         by = key_columns("amount", value) if is_blob else {"amount": value.cast(_WIDE)}
         for key, row in self._groups(by=by):
-            if row["amount"] is None:
+            found = _key_of(row, "amount", action.amount.type)
+            if isinstance(found, Missing):
                 continue
             if action.name == "uniq":
-                amount = self._hash(_key_of(row, "amount", action.amount.type))
+                amount = self._hash(found)
             else:
                 amount = int(row["amount"])
             times = 1 if action.name == "uniq" else row["n"]
@@ -108,11 +109,10 @@ class Counted:
 
 def _key_of(row: dict[str, Any], name: str, of: Type) -> Value:
     """A key as a live query shows it."""
-    value = row[name]
-    if value is None:
+    if of not in (Type.BYTES, Type.IP):
+        value = row[name]
+        return shown(MISSING if value is None else value, of)
+    data, length = bytes_of(row, name), row.get(f"{name}_length")
+    if data is None:
         return shown(MISSING, of)
-    if of is Type.BYTES:
-        data = bytes.fromhex(value)
-        length = row[f"{name}_length"]
-        return shown(data if length is None else Cut(data, length), of)
-    return shown(bytes.fromhex(value) if of is Type.IP else value, of)
+    return shown(data if length is None else Cut(data, length), of)

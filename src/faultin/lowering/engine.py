@@ -90,10 +90,21 @@ def engine(name: str, source: Source, sql: bool) -> Engine:
 
 
 def key_columns(name: str, value: Any) -> dict[str, Any]:
-    """The columns of a key: its value, or of bytes their digits and what they were cut from."""
+    """The columns of a key: its value; of text that is always text, itself; of other bytes
+    their digits and what they were cut from."""
     if isinstance(value, Presence | Strings):
         raise UsageError(f"query: {name}", "it cannot be a key: it is no single value")
     if not isinstance(value, Blob):
         return {name: value}
+    if value.text is not None and value.raw is None and value.length is None:
+        return {f"{name}_text": value.text}
     length = ibis.null("int64") if value.length is None else value.length
     return {name: value.hexed, f"{name}_length": length}
+
+
+def bytes_of(row: dict[str, Any], name: str) -> bytes | None:
+    """Of such columns."""
+    if f"{name}_text" in row:
+        text = row[f"{name}_text"]
+        return None if text is None else text.encode()
+    return None if row[name] is None else bytes.fromhex(row[name])
