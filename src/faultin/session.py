@@ -11,7 +11,7 @@ from typing import Callable
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
-from faultin.consume.base import Consumer
+from faultin.consume.base import ChunkConsumer, Consumer
 from faultin.decode.calls import Decoder
 from faultin.decode.late import Late
 from faultin.decode.reader import Reader
@@ -32,7 +32,7 @@ _BLOCKED = 500 * 10**6  # ns after which a call that still runs is shown
 
 # What makes the consumer: of the decoder, and of what turns CLOCK_MONOTONIC into ns since
 # the epoch.
-Consuming = Callable[[Decoder, int], Consumer]
+Consuming = Callable[[Decoder, int], Consumer | ChunkConsumer]
 
 
 class Session:
@@ -59,6 +59,7 @@ class Session:
             self._reader.start()
             self._late.start()
         self._consumer = consuming(decoder, offset)
+        self._chunks = self._consumer if isinstance(self._consumer, ChunkConsumer) else None
         self._assembler = Assembler()
         engine.set_clock(offset)
         self._ring = _ring(engine, options, self._late.show if engine.reads_remotely else None)
@@ -111,6 +112,9 @@ class Session:
             self._tell(notice)
 
     def _handle(self, chunk: Chunk) -> None:
+        if self._chunks:
+            self._events += self._chunks.take_chunk(chunk.data)
+            return
         whole = self._assembler.whole
         self._events += self._consumer.take(
             record for part in chunk.records() if (record := whole(part))

@@ -19,6 +19,8 @@ from faultin.sinks.output import BrokenOutput
 COMMANDS = {
     "trace": "trace the system calls of a command or of running processes",
     "stats": "count calls, by what they pass and return",
+    "record": "keep the calls of a command or of running processes as Parquet",
+    "query": "ask recordings, in the language of live queries or in SQL",
     "watch": "do something whenever a call is as a query says",
     "assist": "run a command so that any tracer finds its arguments present",
     "doctor": "say what this machine can do, and what it lacks",

@@ -7,6 +7,7 @@ In: arguments. Out: StatsOptions, and the exit status of a session that counts.
 import argparse
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from faultin.cli import tracing
 from faultin.cli.options import (
@@ -14,6 +15,9 @@ from faultin.cli.options import (
 )  # fmt: skip
 from faultin.errors import UsageError
 from faultin.sinks.stats.view import View
+
+if TYPE_CHECKING:
+    from faultin.sinks.stats.report import Report
 
 _MAX_KEYS = 65_536
 
@@ -101,7 +105,8 @@ def _split(arguments: argparse.Namespace) -> tuple[str | None, argparse.Namespac
 _DEFAULT = "count(), sum(-4095 <= ret < 0), sum(latency), max(latency)"
 
 
-def _session(options: StatsOptions):
+def session(options: StatsOptions, report: "Report | None" = None):
+    """A session that counts, with its probes on. report: in place of a written one."""
     from rich.console import Console
 
     from faultin.codegen.program import Options
@@ -123,7 +128,9 @@ def _session(options: StatsOptions):
     prepared = tracing.prepare(choice, texts, wanted, narrow=True, keys=keys)
     assert prepared.query
     counters = syscalls.COUNTERS if is_default else counters_of(prepared.query.actions)
-    report = Report(Output.open(options.output, sys.stdout.buffer), options.format, options.view)
+    if report is None:
+        output = Output.open(options.output, sys.stdout.buffer)
+        report = Report(output, options.format, options.view)
     live = None
     if options.interval:
         live = LiveTable(Console(stderr=True), options.view, options.interval)
@@ -142,4 +149,4 @@ def run(arguments: argparse.Namespace) -> int:
     """The command's exit status; 128 + n when a signal ended the counting."""
     options = options_of(arguments)
     say = tracing.say_lost if options.format == "csv" else lambda summary: None
-    return tracing.run(options.choice, lambda: _session(options), say)
+    return tracing.run(options.choice, lambda: session(options), say)

@@ -204,7 +204,8 @@ def _header(text: str) -> tuple[str, str]:
     return name, value.strip()
 
 
-def _session(options: WatchOptions):
+def session(options: WatchOptions, fan: "Fan | None" = None):
+    """A session that watches, with its probes on. fan: in place of the options' actions."""
     from faultin.actions.rates import Gate
     from faultin.codegen.program import Options
     from faultin.consume.judge import Judge
@@ -219,7 +220,7 @@ def _session(options: WatchOptions):
     prepared = tracing.prepare(choice, texts, wanted, narrow=options.capture is not None)
     assert prepared.query
     query = prepared.query if options.capture else replace(prepared.query, captures=())
-    fan = make_actions(options)
+    fan = fan or make_actions(options)
 
     def consuming(decoder, offset):
         judge = Judge(query, prepared.plans, offset, decoder.complete)
@@ -236,4 +237,4 @@ def run(arguments: argparse.Namespace) -> int:
     """The command's exit status; 128 + n when a signal ended the watch."""
     sys.setswitchinterval(_SWITCH)
     options = options_of(arguments)
-    return tracing.run(options.choice, lambda: _session(options), tracing.say_lost)
+    return tracing.run(options.choice, lambda: session(options), tracing.say_lost)

@@ -9,13 +9,14 @@ differs is looked at.
 from typing import Any, Callable
 
 from faultin.codegen.plan import Op, OpKind, Plan, Plans
-from faultin.decode.captured import Context, assembler
+from faultin.decode.captured import Context, assembler, memory_assembler
 from faultin.decode.kinds import value_decoder
 from faultin.decode.signals import siginfo_event
 from faultin.drain.wire import PLAN_NONE, Piece, Record, RecordFlag, RecordType
 from faultin.errno_names import errno_name
 from faultin.event import Event, EventKind
 from faultin.syscalls.abi import X32_BIT
+from faultin.syscalls.table import Argument
 from faultin.values import Missing, Truncated
 
 _KINDS = {
@@ -31,6 +32,8 @@ _PART_LOST = RecordFlag.PART_LOST.value
 _MANY = (OpKind.STRINGS, OpKind.IOVEC, OpKind.MMSGHDR)
 _ERRNO_MAX, _EFAULT = 4095, -14
 Fill = Callable[[list[Record]], list[list[Piece]]]
+Arguments = tuple[dict[str, Any], dict[str, str], dict[str, Any]]  # args, capture, out
+Assemble = Callable[[Op, Argument], Callable[[list[Piece], Context], tuple[Any, str]]]
 
 
 def is_incomplete(record: Record) -> bool:
@@ -55,7 +58,7 @@ def _nothing(op: Op, record: Record, bit: int, context: Context) -> tuple[Any, s
 class PlanDecoder:
     """Decodes the arguments of one plan's records."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, assemble: Assemble = assembler) -> None:
         self.plan = plan
         self.name = plan.syscall.name
         self.fds = tuple(a.name for a in plan.arguments if a.kind in ("fd", "dirfd") and not a.is_pointer)
@@ -65,7 +68,7 @@ class PlanDecoder:
             if not argument.is_pointer and not any(op.position == index for op in plan.ops)
         ]
         self._ops = [
-            (bit, plan.first + bit, op, plan.arguments[op.position], assembler(op, plan.arguments[op.position]))
+            (bit, plan.first + bit, op, plan.arguments[op.position], assemble(op, plan.arguments[op.position]))
             for bit, op in enumerate(plan.ops)
         ]
         captured = {op.position for op in plan.ops}
@@ -74,9 +77,7 @@ class PlanDecoder:
             if index in captured or not argument.is_pointer
         ]  # fmt: skip
 
-    def arguments(
-        self, record: Record, pieces: list[Piece], context: Context
-    ) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
+    def arguments(self, record: Record, pieces: list[Piece], context: Context) -> Arguments:
         """(args, capture, out) of a call."""
         registers = record.arguments
         values: dict[str, Any] = {name: decode(registers[i]) for name, i, decode in self._registers}
@@ -111,7 +112,7 @@ class PlanDecoder:
         return {name: values[name] for name in self._names}, capture, out
 
 
-def _foreign_name(record: Record) -> str:
+def foreign_name(record: Record) -> str:
     """As strace has it: syscall_0x... for a number that nobody knows."""
     if not record.flags & _COMPAT:
         return f"syscall_{record.nr:#x}"
@@ -126,8 +127,10 @@ def _abi(record: Record) -> str:
 class Decoder:
     """Decodes the records of one trace; `offset` turns CLOCK_MONOTONIC into ns since the epoch."""
 
-    def __init__(self, plans: Plans, offset: int, fill: Fill | None = None) -> None:
-        self._plans = plans
+    def __init__(
+        self, plans: Plans, offset: int, fill: Fill | None = None, assemble: Assemble = assembler
+    ) -> None:
+        self._plans, self._assemble = plans, assemble
         self._offset = offset
         self._decoders: dict[int, PlanDecoder] = {}
         self._errnos: dict[int, str | None] = {}
@@ -142,8 +145,14 @@ class Decoder:
         return name
 
     def _decoder(self, index: int) -> PlanDecoder:
-        decoder = self._decoders[index] = PlanDecoder(self._plans.plans[index])
+        decoder = self._decoders[index] = PlanDecoder(
+            self._plans.plans[index], self._assemble
+        )
         return decoder
+
+    def with_memory(self) -> "Decoder":
+        """A decoder of the same trace that leaves ranges of memory as bytes."""
+        return Decoder(self._plans, self._offset, self._fill, memory_assembler)
 
     def complete(self, record: Record) -> list[Piece]:
         """All pieces of a record, those that have to be read from here included: once."""
@@ -177,7 +186,7 @@ class Decoder:
         args = {f"arg{i}": value_decoder("hex")(x) for i, x in enumerate(record.arguments, 1)}
         event = Event(
             _KINDS[record.type], record.ts + self._offset, record.pid, record.tid,
-            self._comm(record.comm), _foreign_name(record), args,
+            self._comm(record.comm), foreign_name(record), args,
         )  # fmt: skip
         self._returned(event, record)
         return event
@@ -190,11 +199,15 @@ class Decoder:
             if -_ERRNO_MAX <= record.ret < 0:
                 event.errno = self._errno(record.ret)
 
-    def _call(self, record: Record) -> Event:
+    def arguments(self, record: Record) -> Arguments:
+        """(args, capture, out) of a call that the table has."""
         decoder = self._decoders.get(record.plan) or self._decoder(record.plan)
         pieces = self.complete(record)
-        context = self._context(record, decoder, pieces)
-        args, capture, out = decoder.arguments(record, pieces, context)
+        return decoder.arguments(record, pieces, self._context(record, decoder, pieces))
+
+    def _call(self, record: Record) -> Event:
+        args, capture, out = self.arguments(record)
+        decoder = self._decoders[record.plan]
         kind = _KINDS[record.type]
         event = Event(
             kind, record.ts + self._offset, record.pid, record.tid, self._comm(record.comm),

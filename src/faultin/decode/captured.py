@@ -70,6 +70,11 @@ def _span(pieces: list[Piece], context: Context) -> tuple[bytes | None, int, str
     return b"".join(data), first.want, HOW_WORDS[how]
 
 
+def unit_of(op: Op, argument: Argument) -> int:
+    """In what the length of a range is told: bytes, or elements of an array."""
+    return op.size if argument.unit is Unit.COUNT else 1
+
+
 def _cut(value: Any, have: int, want: int, word: str) -> Captured:
     """Marks a value that is shorter than the memory it stands for."""
     if have >= want:
@@ -79,8 +84,14 @@ def _cut(value: Any, have: int, want: int, word: str) -> Captured:
 
 def _memory(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Captured]:
     many = argument.unit is Unit.COUNT
-    size = op.size if many else 1  # an array's length is told in elements
     decode = memory_array_decoder(argument.kind) if many else memory_decoder(argument.kind)
+    return _range(op, argument, decode)
+
+
+def _range(
+    op: Op, argument: Argument, decode: Callable[[bytes], Any]
+) -> Callable[[list[Piece], Context], Captured]:
+    size = unit_of(op, argument)
 
     def assemble(pieces: list[Piece], context: Context) -> Captured:
         if len(pieces) > 1 or pieces[0].role == _LENGTH:
@@ -271,3 +282,10 @@ _ASSEMBLERS = {
 def assembler(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Captured]:
     """What turns the pieces of `op` into the value of `argument`."""
     return _ASSEMBLERS[op.kind](op, argument)
+
+
+def memory_assembler(op: Op, argument: Argument) -> Callable[[list[Piece], Context], Captured]:
+    """The same, but of what is one range of memory its bytes."""
+    if op.kind in (OpKind.MEMORY, OpKind.IOCTL):
+        return _range(op, argument, bytes)
+    return assembler(op, argument)

@@ -97,21 +97,22 @@ class _Plan:
         }
 
 
-def _is_flags(kind: str) -> bool:
+def is_flags(kind: str) -> bool:
+    """Whether a field of this kind is a set of flags, which has no sign."""
     name = kind.removesuffix("/8")
     return name in set_names() and constant_set(name).is_flags
 
 
 def _code(field: Field) -> str:
     """Flags are unsigned, whatever C says: a sign would be a great many unknown bits."""
-    return field.code.upper() if _is_flags(field.kind) else field.code
+    return field.code.upper() if is_flags(field.kind) else field.code
 
 
 def _number_decoder(field: Field) -> Callable[[int], Value] | None:
     if not field.kind:
         return None
     decode = value_decoder(field.kind)
-    if field.type.startswith("s") and not _is_flags(field.kind):
+    if field.type.startswith("s") and not is_flags(field.kind):
         return lambda value: decode(value & _ALL_BITS)
     return decode
 

@@ -22,7 +22,7 @@ from faultin.sinks.text_values import bare_of
 def table_json(table: Table, summary: Summary, view: View) -> bytes:
     """Keys by their names, then counters by theirs; `totals` in the summary."""
     rows = view.rows(table)
-    lines = [to_json(_object(table, row)) for row in rows]
+    lines = [to_json(row_object(table, row)) for row in rows]
     found = {
         "events": summary.events,
         "rows": len(rows),
@@ -47,7 +47,8 @@ def table_csv(table: Table, view: View) -> str:
     return text.getvalue()
 
 
-def _object(table: Table, row: Row) -> dict[str, Any]:
+def row_object(table: Table, row: Row) -> dict[str, Any]:
+    """Keys by their names, then the results of counters by theirs."""
     return dict(zip(table.keys, row.key, strict=True)) | _results(table.counters, row)
 
 

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Places: where files of recordings are: a path, or any URL that pyarrow or fsspec knows.
+
+In: what the user gave. Out: a Place. Invariant: a file is there as a whole or not at all:
+locally it is written beside its name, synced and then moved there; elsewhere it appears when
+it is closed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from faultin.errors import OutputError, UsageError
+from faultin.extras import need
+
+_SCHEMES = ("file", "s3", "gs", "gcs", "hdfs", "abfs", "abfss")  # pyarrow's own
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path in a file system; `name` is what errors call it."""
+
+    files: pafs.FileSystem
+    path: str
+    name: str
+
+    def __truediv__(self, part: str) -> "Place":
+        return Place(self.files, f"{self.path}/{part}", f"{self.name}/{part}")
+
+    def beside(self, suffix: str) -> "Place":
+        return Place(self.files, self.path + suffix, self.name + suffix)
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.files, pafs.LocalFileSystem)
+
+    @property
+    def base(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def kind(self) -> pafs.FileType:
+        return self.files.get_file_info(self.path).type
+
+    @property
+    def exists(self) -> bool:
+        return self.kind is not pafs.FileType.NotFound
+
+    def size(self) -> int:
+        return self.files.get_file_info(self.path).size or 0
+
+    def walk(self) -> list["Place"]:
+        """All files below, by name; none if it is not there."""
+        selector = pafs.FileSelector(self.path, recursive=True, allow_not_found=True)
+        found = [info for info in self.files.get_file_info(selector) if info.is_file]
+        cut = len(self.path)
+        return [Place(self.files, i.path, self.name + i.path[cut:])
+                for i in sorted(found, key=lambda i: i.path)]  # fmt: skip
+
+    def make_folder(self) -> None:
+        with self.writing():
+            self.files.create_dir(self.path, recursive=True)
+
+    def remove(self) -> None:
+        with self.writing():
+            if self.kind is pafs.FileType.Directory:
+                self.files.delete_dir(self.path)
+            elif self.exists:
+                self.files.delete_file(self.path)
+
+    def write(self, fill: Callable[[Any], None]) -> None:
+        """`fill` is given a file to write to; what is at the place already is replaced."""
+        with self.writing():
+            if self.is_local:
+                self._write_locally(fill)
+            else:
+                with self.files.open_output_stream(self.path) as stream:
+                    fill(stream)
+
+    def _write_locally(self, fill: Callable[[Any], None]) -> None:
+        beside = f"{self.path}.{os.getpid()}.tmp"
+        try:
+            with open(beside, "wb") as stream:
+                fill(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(beside, self.path)
+        except BaseException:
+            if os.path.exists(beside):
+                os.unlink(beside)
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns what the system says into an OutputError."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number else str(error).partition("\n")[0]
+        advice = "what was recorded until then is kept"
+        raise OutputError(f"cannot write {self.name}", why, advice) from None
+
+
+def place(text: str) -> Place:
+    """UsageError for a URL that nobody knows."""
+    scheme, colon, _ = text.partition("://")
+    if not colon:
+        return Place(pafs.LocalFileSystem(), os.path.abspath(text), text.rstrip("/") or "/")
+    try:
+        if scheme in _SCHEMES:
+            files, path = pafs.FileSystem.from_uri(text)
+        else:
+            found, path = need("fsspec", text).core.url_to_fs(text)
+            files = pafs.PyFileSystem(pafs.FSSpecHandler(found))
+    except (ValueError, ImportError, pa.ArrowException, OSError) as error:
+        raise UsageError(text, str(error).partition("\n")[0]) from None
+    return Place(files, path.rstrip("/"), text.rstrip("/"))
