@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 enum { IO_URING_SETUP = 425, IO_URING_REGISTER = 427, PIDFD_GETFD = 438, PROCESS_MADVISE = 440 };
@@ -59,6 +60,19 @@ static bool is_guarded(const struct task *task, s32 pid)
 	return pid == task->tgid || task_find(pid);
 }
 
+/* The network would read the buffers later, when others are in their place. */
+static bool sends_later(const struct entered *call)
+{
+	switch (call->nr) {
+	case SYS_sendmsg:
+		return call->args[2] & MSG_ZEROCOPY;
+	case SYS_sendto:
+	case SYS_sendmmsg:
+		return call->args[3] & MSG_ZEROCOPY;
+	}
+	return false;
+}
+
 s32 door_closed(const struct task *task)
 {
 	const struct entered *call = &task->guarded->made;
@@ -82,5 +96,7 @@ s32 door_closed(const struct task *task)
 	}
 	if (call->nr >= IO_URING_SETUP && call->nr <= IO_URING_REGISTER)
 		return the_policy->io_uring ? 0 : ENOSYS;
+	if (sends_later(call))
+		return EOPNOTSUPP;
 	return !the_policy->has_mseal && moves_arena(task, call) ? EPERM : 0;
 }

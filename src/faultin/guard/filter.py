@@ -68,7 +68,5 @@ def guarding_filter(
         for number in guarding.stopped
     }
     kinds[special] = "secret"
-    if table.by_name("sendmsg").nr in guarding.steps:
-        kinds[table.by_name("sendmmsg").nr] = "stop"
     native = [(FROM, 0, 1, X32_BIT), _STOP, *numbers(kinds, leaves)]
     return pack([*assemble({_ARCH: native}), _STOP])

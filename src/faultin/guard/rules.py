@@ -64,6 +64,9 @@ def guarding(policy: Policy, table: Table, has_mseal: bool) -> Guarding:
     decided = frozenset().union(beside, *chosen)
     watched = [table.by_name(name).nr for name in (*DOORS, *(() if has_mseal else MOVING))]
     stopped = decided | frozenset(watched)
+    for name, other in _BECOMES.items():
+        if table.by_name(other).nr in decided:
+            stopped |= {table.by_name(name).nr}
     whole = plan(table, stopped)
     plans = plan(table, stopped, {index: sealed(each) for index, each in whole.plans.items()})
     plans = replace(plans, foreign=True)  # what comes another way is stopped too, and denied
@@ -83,8 +86,8 @@ def _numbers(table: Table, expression: str, place: str) -> frozenset[int]:
     except UsageError as error:
         raise UsageError(place, f"{error.what.removeprefix('-e ')}: {error.why}", error.advice) from None
     for name, other in _BECOMES.items():
-        if table.by_name(name).nr in found:
-            found |= {table.by_name(other).nr}
+        if (number := table.by_name(name).nr) in found:
+            found = found - {number} | {table.by_name(other).nr}
     return found
 
 
