@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decide.h"
 
+#include "condition.h"
+
 static void take(struct task *task, const struct step *step, u64 *resolve)
 {
 	task->guarded->decision = (struct decision){ step->rule, step->action, WHY_RULE, step->error };
@@ -24,6 +26,8 @@ enum decided decide(struct task *task, u64 *resolve)
 
 		if (step->asks)
 			return DECIDE_ASK;
+		if (step->code && !condition_holds(task, policy_code(step->code)))
+			continue;
 		take(task, step, resolve);
 		return DECIDED;
 	}

@@ -10,7 +10,7 @@ enum decided {
 	DECIDE_ASK, /* faultin has to say */
 };
 
-/* By the rules that need nothing but the call's name, up to the first that does. */
+/* By the rules, up to the first whose condition only faultin can tell. */
 enum decided decide(struct task *task, u64 *resolve);
 /* As faultin has said: by this step, or by none. */
 void decide_told(struct task *task, u32 step, u64 *resolve);

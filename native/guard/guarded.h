@@ -18,6 +18,12 @@ enum doing {
 	DOING_EXEC,        /* execve has succeeded, and not returned */
 };
 
+/* An input in the room: of the plan's operation of that number. size 0: there is none. */
+struct span {
+	u64 at;
+	u64 size;
+};
+
 struct guarded {
 	enum doing doing;
 	struct arena *arena;
@@ -25,6 +31,7 @@ struct guarded {
 	struct entered made;   /* the call, as the program's registers have it */
 	struct entered passed; /* ... and as it is decided: sendmmsg has become sendmsg */
 	struct entered sealed; /* as the kernel is to see it */
+	struct span spans[OPS_MAX];
 	u64 begun;             /* ns, when its call came, while it is read */
 	struct range touched;  /* what a reader has just touched */
 	struct decision decision;

@@ -9,26 +9,14 @@
 #include <sys/syscall.h>
 
 #include "../keeper/output.h"
+#include "layouts.h"
 
 #define LENGTH_MAX 0x7fffffffULL
 #define PATH_MAX 4096
 #define STRING_MAX (ROOM_LARGE + 1)
-#define NAME_MAX_BYTES 128 /* struct sockaddr_storage: of a longer name the kernel takes so much */
 #define BIG (~0ULL)
 
 enum { CLONE3 = 435, OPENAT2 = 437 };
-
-struct user_iovec {
-	u64 base, len;
-};
-
-/* uapi: struct user_msghdr, 64 bits */
-struct user_msghdr {
-	u64 name;
-	u32 namelen, pad;
-	u64 iov, iovlen, control, controllen;
-	u32 flags, pad2;
-};
 
 static void *in_room(const struct copying *copying, u64 at)
 {
@@ -48,24 +36,27 @@ static enum copied redirect(struct copying *copying, u64 *pointer, u64 size)
 	return how;
 }
 
-static enum copied redirect_string(struct copying *copying, u64 *pointer, u64 limit)
+/* *size: of what it points at, NUL included. */
+static enum copied redirect_string(struct copying *copying, u64 *pointer, u64 limit, u64 *size)
 {
 	enum copied how;
 	u64 at;
 
 	how = copy_string(copying, *pointer, limit, &at);
 	*pointer = copying->room->addr + at;
+	*size = copying->room->used - at;
 	return how;
 }
 
-static enum copied redirect_strings(struct copying *copying, u64 *pointer)
+static enum copied redirect_strings(struct copying *copying, u64 *pointer, u64 *size)
 {
-	u64 at, count, i;
+	u64 at, count, i, ignored;
 	enum copied how = copy_pointers(copying, *pointer, &at, &count);
 
 	*pointer = copying->room->addr + at;
+	*size = how ? 0 : 8 * count;
 	for (i = 0; !how && i < count; i++)
-		how = redirect_string(copying, (u64 *)in_room(copying, at) + i, STRING_MAX);
+		how = redirect_string(copying, (u64 *)in_room(copying, at) + i, STRING_MAX, &ignored);
 	return how;
 }
 
@@ -142,7 +133,7 @@ static enum copied read_self(struct copying *copying, const struct op *op, u64 a
 }
 
 static enum copied seal_memory(struct copying *copying, const struct entered *call, const struct op *op,
-			       u64 *pointer)
+			       u64 *pointer, u64 *size)
 {
 	u32 self = 0;
 	enum copied how = read_self(copying, op, *pointer, &self);
@@ -154,10 +145,13 @@ static enum copied seal_memory(struct copying *copying, const struct entered *ca
 		length = term(call, op->term_kind[0], op->term_value[0], op->term_plus[0], self);
 	if (length == BIG)
 		return COPY_BIG;
-	if (op->kind == OP_IOVEC)
+	if (op->kind == OP_IOVEC) {
+		*size = (length < IOV_MAX ? length : IOV_MAX) * sizeof(struct user_iovec);
 		return redirect_iovec(copying, pointer, length);
+	}
 	if (op->flags & OP_COUNTED || !op->term_kind[0])
 		length *= op->size;
+	*size = length;
 	how = redirect(copying, pointer, length);
 	if (!how && op->term_kind[0] == TERM_SELF && length >= op->term_value[0] + sizeof(self))
 		*(u32 *)in_room(copying, *pointer - copying->room->addr + op->term_value[0]) = self;
@@ -165,17 +159,18 @@ static enum copied seal_memory(struct copying *copying, const struct entered *ca
 }
 
 static enum copied seal_input(struct copying *copying, const struct entered *call, const struct op *op,
-			      u64 *pointer)
+			      u64 *pointer, u64 *size)
 {
 	switch (op->kind) {
 	case OP_STRING:
-		return redirect_string(copying, pointer, PATH_MAX);
+		return redirect_string(copying, pointer, PATH_MAX, size);
 	case OP_STRINGS:
-		return redirect_strings(copying, pointer);
+		return redirect_strings(copying, pointer, size);
 	case OP_MSGHDR:
+		*size = sizeof(struct user_msghdr);
 		return redirect_message(copying, pointer);
 	}
-	return seal_memory(copying, call, op, pointer);
+	return seal_memory(copying, call, op, pointer, size);
 }
 
 /* A child that asks to be left untraced would be left without a guard. */
@@ -204,8 +199,10 @@ static enum copied seal_all(struct copying *copying, struct guarded *guarded, co
 		const struct op *op = &the_trace.ops[plan->first + i];
 		u64 *pointer = &guarded->sealed.args[op->arg];
 
+		guarded->spans[i].size = 0;
 		if (*pointer)
-			how = seal_input(copying, &guarded->passed, op, pointer);
+			how = seal_input(copying, &guarded->passed, op, pointer, &guarded->spans[i].size);
+		guarded->spans[i].at = *pointer - copying->room->addr;
 	}
 	if (!how && guarded->passed.nr == CLONE3 && guarded->passed.args[0])
 		how = seal_clone(copying, guarded);

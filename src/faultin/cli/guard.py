@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="most bytes of one buffer that a rule sees, and the audit shows (default 4096)")
     add("-u", "--user", help="run the command as this user (default: who called sudo)")
     add("--no-mseal", action="store_true", help=argparse.SUPPRESS)  # as on kernels before 6.10
+    add("--no-native", action="store_true", help=argparse.SUPPRESS)  # conditions decided here
     add("argv", metavar="CMD", nargs=argparse.REMAINDER, help="-- command and its arguments")
 
 
@@ -83,7 +84,7 @@ def _guard(arguments: argparse.Namespace, policy, table, words: list[str], learn
     try:
         options = Options(max_bytes=arguments.max_bytes, task_work=1)
         audits = bool(arguments.audit or learning)
-        supervisor = Supervisor(found, table, options, audits, mseal)
+        supervisor = Supervisor(found, table, options, audits, mseal, not arguments.no_native)
     except BaseException:
         command.cancel()
         raise

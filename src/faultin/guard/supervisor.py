@@ -46,13 +46,14 @@ class Supervisor:
     as its orders number them."""
 
     def __init__(
-        self, guarding: Guarding, table: Table, options: Options, audits: bool, mseal: bool
-    ) -> None:
+        self, guarding: Guarding, table: Table, options: Options, audits: bool, mseal: bool,
+        native: bool = True,
+    ) -> None:  # fmt: skip
         if not os.access(_PROGRAM, os.X_OK):
             what = "faultin's native guard is not in this installation, or is not executable"
             raise FaultinError(what, str(_PROGRAM), "install faultin again, with pip")
         secret = (secrets.randbits(64), secrets.randbits(64))
-        image, self.steps = policy_image(guarding, audits, mseal, secret)
+        image, self.steps = policy_image(guarding, audits, mseal, secret, native)
         self.filter = guarding_filter(guarding, table, mseal, secret)
         size = options.ring_bytes
         self._ring_fd = memfd("faultin-ring", size=3 * _PAGE + size)
