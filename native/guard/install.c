@@ -46,19 +46,27 @@ static bool is_alive(s32 pid)
 	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) && !info.si_pid;
 }
 
+static void refuse(u64 id, s32 error)
+{
+	struct seccomp_notif_resp refusal = { .id = id, .error = error };
+
+	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &refusal);
+}
+
 /* commit 0ae71c7720e3 ("seccomp: Support atomic \"addfd + send reply\"") (in v5.14) */
 static bool hand_over(const struct seccomp_notif *call, int fd)
 {
 	struct seccomp_notif_addfd hand = { .id = call->id, .flags = SECCOMP_ADDFD_FLAG_SEND,
 					    .srcfd = fd, .newfd_flags = O_CLOEXEC };
-	struct seccomp_notif_resp refusal = { .id = call->id, .error = -ENOMEM };
 
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &hand) >= 0)
 		return true;
-	return !ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &refusal);
+	refuse(call->id, -ENOMEM);
+	return true; /* the call returns that */
 }
 
-/* Nobody but the guard knows what makes a call wait there. */
+/* Nobody but the guard knows what makes a call wait there; should one of the programs have
+ * found out (/proc/PID/syscall shows the arguments of a call), it gets nothing for it. */
 static bool serve(void *context)
 {
 	const struct handing *handing = context;
@@ -68,8 +76,11 @@ static bool serve(void *context)
 	for (;;) {
 		if (poll(&look, 1, PATIENCE) == 1 && look.revents & POLLIN) {
 			memset(&call, 0, sizeof(call));
-			if (!ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call))
+			if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call))
+				continue;
+			if ((s32)call.pid == handing->task->pid)
 				return hand_over(&call, handing->fd);
+			refuse(call.id, -ENOSYS);
 		}
 		if (!is_alive(handing->task->pid))
 			return false;

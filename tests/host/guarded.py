@@ -62,7 +62,9 @@ def words(policy: str, *options: Any) -> list[str]:
     return command("guard", "--policy", policy_file(policy), *options)
 
 
-def guard(policy: str, *run: Any, options: tuple[Any, ...] = (), timeout: float = 60, **more) -> Guarded:
+def guard(
+    policy: str, *run: Any, options: tuple[Any, ...] = (), timeout: float = 60, **more
+) -> Guarded:
     """`faultin guard OPTIONS -- RUN` with an audit."""
     audit = FOLDER / "audit.jsonl"
     ran = subprocess.run(

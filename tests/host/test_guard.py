@@ -16,7 +16,14 @@ pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="it guard
 RACE = (HERE / "race.toml").read_text()
 # Calls of each class: 50,000 in all. More: FAULTIN_RACE=1000000 (docs/guard.md).
 CALLS = int(os.environ.get("FAULTIN_RACE", "50000"))
-CLASSES = {"path": 0.3, "sockaddr": 0.2, "open_how": 0.2, "iovec": 0.15, "msghdr": 0.14, "argv": 0.01}
+CLASSES = {
+    "path": 0.3,
+    "sockaddr": 0.2,
+    "open_how": 0.2,
+    "iovec": 0.15,
+    "msghdr": 0.14,
+    "argv": 0.01,
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +50,10 @@ def test_no_race_is_won(name):
     if name == "iovec":  # what was written is what was sealed, byte by byte
         told = [d["args"]["vec"] for d in ran.of("writev") if d["action"] == "allow"]
         written = (FOLDER / "written").read_text()
-        assert "".join(part["iov_base"] for parts in told for part in parts) == written and len(written) == made
+        assert (
+            "".join(part["iov_base"] for parts in told for part in parts) == written
+            and len(written) == made
+        )
     leaks = 0
     for _ in range(5):  # the race bites: a supervisor that checks, and continues, loses it
         unsafe = subprocess.run(
@@ -86,7 +96,7 @@ def test_absent_pages_are_read_and_bad_ones_are_denied():
 def test_a_page_that_never_comes_is_not_waited_for():
     began = time.monotonic()
     # without it userfaultfd does not see the faults of others
-    policy = "read_seconds = 0.5\nkeep_capabilities = [\"sys_ptrace\"]\n" + FORBIDDEN
+    policy = 'read_seconds = 0.5\nkeep_capabilities = ["sys_ptrace"]\n' + FORBIDDEN
     ran = guard(policy, program("inputs"), "stalled", FOLDER)
     if ran.words == {"stalled": "none"}:
         pytest.skip("the kernel has no userfaultfd")
@@ -96,7 +106,13 @@ def test_a_page_that_never_comes_is_not_waited_for():
 
 def test_sendmmsg_is_sent_message_by_message():
     ran = guard('guard = "sendmsg,sendto"\n', program("inputs"), "messages", FOLDER)
-    assert ran.words == {"sent": "ok", "first": "ok", "second": "ok", "none": "ok", "zerocopy": "EOPNOTSUPP"}
+    assert ran.words == {
+        "sent": "ok",
+        "first": "ok",
+        "second": "ok",
+        "none": "ok",
+        "zerocopy": "EOPNOTSUPP",
+    }
     told = [d["args"]["msg"]["msg_iov"] for d in ran.of("sendmsg")]
     assert [[part["iov_base"] for part in parts] for parts in told] == [["first"], ["second"]]
 
@@ -109,7 +125,10 @@ def test_links_are_not_followed_where_the_policy_says_so():
 
 
 def test_nothing_that_the_program_passed_is_changed():
-    assert guard(ALL, program("inputs"), "unchanged", FOLDER).words == {"register": "ok", "vector": "ok"}
+    assert guard(ALL, program("inputs"), "unchanged", FOLDER).words == {
+        "register": "ok",
+        "vector": "ok",
+    }
 
 
 SCRIPT = """

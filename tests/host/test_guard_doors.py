@@ -165,7 +165,9 @@ def test_a_bad_policy_is_one_line_with_its_place():
         ("", "it guards nothing"),
     ):
         ran = subprocess.run(
-            command("guard", "--policy", policy_file(text), "--check"), capture_output=True, text=True
+            command("guard", "--policy", policy_file(text), "--check"),
+            capture_output=True,
+            text=True,
         )
         assert (ran.returncode, ran.stdout) == (2, ""), text
         assert ran.stderr.count("\n") == 1 and line in ran.stderr, ran.stderr
@@ -173,7 +175,9 @@ def test_a_bad_policy_is_one_line_with_its_place():
 
 @pytest.mark.parametrize("name", ["log", "read-only", "no-network", "secrets"])
 def test_ready_policies_hold_together(name):
-    ran = subprocess.run(command("guard", "--policy", name, "--check"), capture_output=True, text=True)
+    ran = subprocess.run(
+        command("guard", "--policy", name, "--check"), capture_output=True, text=True
+    )
     assert (ran.returncode, ran.stderr) == (0, "") and "else: " in ran.stdout
 
 

@@ -60,7 +60,13 @@ def test_git(folder):
         dates = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
         env = {**os.environ, **dates, "HOME": str(folder), "GIT_CONFIG_GLOBAL": "/dev/null"}
         who = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"]
-        for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"], ["gc", "-q"], ["fsck"]):
+        for step in (
+            ["init", "-q"],
+            ["add", "."],
+            ["commit", "-qm", "first"],
+            ["gc", "-q"],
+            ["fsck"],
+        ):
             assert runner("git", *who, *step, cwd=at, env=env)[0] == 0, (name, step)
     logs = [
         run("git", "-c", "safe.directory=*", "log", "--stat", cwd=folder / name / "repository")
@@ -78,7 +84,9 @@ def test_make_with_two_jobs_and_gcc(folder):
     main = f'#include <stdio.h>\n{heads}int main(void) {{ printf("%d\\n", {calls}); return 0; }}\n'
     (folder / "main.c").write_text(main)
     objects = " ".join(f"{name}.o" for name in [*sources, "main"])
-    (folder / "Makefile").write_text(f"prog: {objects}\n\tgcc -o $@ $^\n%.o: %.c\n\tgcc -c -o $@ $<\n")
+    (folder / "Makefile").write_text(
+        f"prog: {objects}\n\tgcc -o $@ $^\n%.o: %.c\n\tgcc -c -o $@ $<\n"
+    )
     found = []
     for runner in (run, guarded):
         assert runner("make", "-s", "-j2", cwd=folder) == (0, "", "")
@@ -95,7 +103,9 @@ def test_python_with_threads_and_programs(folder):
 
 
 def test_a_shell(folder):
-    script = "for i in 1 2 3; do (echo $i; exit $i) | cat || true; done; ls / | wc -l; kill -TERM $$"
+    script = (
+        "for i in 1 2 3; do (echo $i; exit $i) | cat || true; done; ls / | wc -l; kill -TERM $$"
+    )
     assert both("bash", "-c", script)[0] == -15
 
 
@@ -103,7 +113,9 @@ def test_as_any_user():
     with open_folder() as own:
         policy = own / "policy.toml"
         policy.write_text(ALL)
-        script = "import subprocess; print(subprocess.run(['id', '-u'], capture_output=True).stdout)"
+        script = (
+            "import subprocess; print(subprocess.run(['id', '-u'], capture_output=True).stdout)"
+        )
         command = nobody("python3", "-c", script)[-3:]
         without = run(*nobody(*command), cwd="/")
         options = ["guard", "--policy", policy, "--audit", own / "audit", "--", *command]

@@ -16,14 +16,28 @@ from faultin.cli.tracing import tell
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--policy", metavar="FILE", help="the policy: a TOML file, or the name of a ready one")
-    add("--audit", metavar="FILE",
-        help="JSON Lines of every decision (default: what is logged, denied or killed, on stderr)")
+    add(
+        "--audit",
+        metavar="FILE",
+        help="JSON Lines of every decision (default: what is logged, denied or killed, on stderr)",
+    )
     add("--check", action="store_true", help="say what the policy covers, and run nothing")
     add("--learn", metavar="FILE", help="write a policy that allows what the command does")
-    add("-e", metavar="SET", dest="set", default="%file,%network",
-        help="the calls that --learn looks at (default %%file,%%network)")
-    add("-s", metavar="BYTES", dest="max_bytes", type=int, default=4096,
-        help="most bytes of one buffer that a rule sees, and the audit shows (default 4096)")
+    add(
+        "-e",
+        metavar="SET",
+        dest="set",
+        default="%file,%network",
+        help="the calls that --learn looks at (default %%file,%%network)",
+    )
+    add(
+        "-s",
+        metavar="BYTES",
+        dest="max_bytes",
+        type=int,
+        default=4096,
+        help="most bytes of one buffer that a rule sees, and the audit shows (default 4096)",
+    )
     add("-u", "--user", help="run the command as this user (default: who called sudo)")
     add("--no-mseal", action="store_true", help=argparse.SUPPRESS)  # as on kernels before 6.10
     add("--no-native", action="store_true", help=argparse.SUPPRESS)  # conditions decided here
@@ -74,7 +88,8 @@ def _guard(arguments: argparse.Namespace, policy, table, words: list[str], learn
     from faultin.guard.decide import Decider
     from faultin.guard.rules import guarding
     from faultin.guard.run import Guarded, ignore_terminal
-    from faultin.guard.supervisor import Supervisor, has_mseal
+    from faultin.guard.supervisor import Supervisor, has_mseal, hide
+    from faultin.kernel import confine
     from faultin.launch import Command, take_status
 
     mseal = has_mseal() and not arguments.no_mseal
@@ -82,6 +97,12 @@ def _guard(arguments: argparse.Namespace, policy, table, words: list[str], learn
     audit = learning or _audit(arguments)
     command = Command(words, arguments.user)
     try:
+        hide()
+        if confine.landlock() < confine.LANDLOCK_NEEDED:
+            tell(
+                "there is no Landlock in this kernel: other processes of the same user are in "
+                "the command's reach, by /proc/PID/mem, and they are not guarded"
+            )
         options = Options(max_bytes=arguments.max_bytes, task_work=1)
         audits = bool(arguments.audit or learning)
         supervisor = Supervisor(found, table, options, audits, mseal, not arguments.no_native)

@@ -38,7 +38,11 @@ def check(policy: Policy, table: Table) -> str:
 
 def _names(numbers: list[int], table: Table) -> str:
     names = sorted(table.by_number(number).name for number in numbers)
-    return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:10])} and {len(names) - 10} more"
+    return (
+        ", ".join(names)
+        if len(names) <= 12
+        else f"{', '.join(names[:10])} and {len(names) - 10} more"
+    )
 
 
 def _verdict(action: Action, number: int) -> str:

@@ -48,7 +48,9 @@ def _step(step: Step, at: int | None) -> bytes:
 def _recorded(guarding: Guarding, steps: tuple[Step, ...]) -> bool:
     """Whether somebody may want to know what the inputs are."""
     default = guarding.policy.default
-    return default is not Action.ALLOW or any(s.query or s.action is not Action.ALLOW for s in steps)
+    return default is not Action.ALLOW or any(
+        s.query or s.action is not Action.ALLOW for s in steps
+    )
 
 
 def policy_image(

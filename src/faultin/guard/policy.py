@@ -96,7 +96,8 @@ def parse(text: str, source: str = "policy") -> Policy:
     default = _action(source, "default", found.get("default", "allow"))
     number = _errno(source, "errno", found.get("errno", "EPERM"))
     rules = tuple(
-        _rule(source, position, rule, number) for position, rule in enumerate(found.get("rule", []), 1)
+        _rule(source, position, rule, number)
+        for position, rule in enumerate(found.get("rule", []), 1)
     )
     guard = found.get("guard", "")
     if not rules and not guard:
@@ -152,7 +153,9 @@ def _action(place: str, key: str, name: str) -> Action:
         return Action[name.upper()] if name.islower() else Action[""]
     except KeyError:
         known = ", ".join(action.name.lower() for action in Action)
-        raise UsageError(f"{place}: {key}", f"{name!r} is no action", f"there are {known}") from None
+        raise UsageError(
+            f"{place}: {key}", f"{name!r} is no action", f"there are {known}"
+        ) from None
 
 
 def _errno(place: str, key: str, name: str) -> int:

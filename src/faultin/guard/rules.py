@@ -60,7 +60,9 @@ class Guarding:
 def guarding(policy: Policy, table: Table, has_mseal: bool) -> Guarding:
     """UsageError, or QueryError with the place in a condition, if it does not hold together."""
     chosen = [_numbers(table, rule.calls, f"{rule.place}: calls") for rule in policy.rules]
-    beside = _numbers(table, policy.guard, f"{policy.source}: guard") if policy.guard else frozenset()
+    beside = (
+        _numbers(table, policy.guard, f"{policy.source}: guard") if policy.guard else frozenset()
+    )
     decided = frozenset().union(beside, *chosen)
     watched = [table.by_name(name).nr for name in (*DOORS, *(() if has_mseal else MOVING))]
     stopped = decided | frozenset(watched)
@@ -84,7 +86,9 @@ def _numbers(table: Table, expression: str, place: str) -> frozenset[int]:
     try:
         found = table.resolve(expression)
     except UsageError as error:
-        raise UsageError(place, f"{error.what.removeprefix('-e ')}: {error.why}", error.advice) from None
+        raise UsageError(
+            place, f"{error.what.removeprefix('-e ')}: {error.why}", error.advice
+        ) from None
     for name, other in _BECOMES.items():
         if (number := table.by_name(name).nr) in found:
             found = found - {number} | {table.by_name(other).nr}

@@ -33,12 +33,18 @@ _PAGE = 4096
 _PATIENCE = 10.0  # seconds for an answer: it never waits for anybody
 _END = 5.0
 _NR_MSEAL = 462
+_PR_SET_DUMPABLE = 4
 
 
 def has_mseal() -> bool:
     """commit 8be7258aad44 ("mseal: add mseal syscall") (in v6.10)"""
     library = ctypes.CDLL(None, use_errno=True)
     return not library.syscall(_NR_MSEAL, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+
+
+def hide() -> None:
+    """Nobody of the same user looks into this process any more, or writes there."""
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, *[ctypes.c_ulong(0)] * 4)
 
 
 class Supervisor:

@@ -20,6 +20,7 @@ DROPPED = {
 _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _CLEAR_ALL = 38, 24, 47, 4
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446  # landlock_*, the same on every architecture
 _VERSION = 1
+LANDLOCK_NEEDED = 2  # see enter_domain()
 _REFER = 1 << 13  # LANDLOCK_ACCESS_FS_REFER
 _SCOPE_SIGNAL = 1 << 1
 _RULESET, _BENEATH = Struct("=QQQ"), Struct("=Qi")
@@ -64,7 +65,7 @@ def enter_domain() -> bool:
     """Whether there is one now: commit b91c3e4ea756 ("landlock: Add support for file
     reparenting with LANDLOCK_ACCESS_FS_REFER") (in v5.19) is the first that does no harm."""
     version = landlock()
-    if version < 2:
+    if version < LANDLOCK_NEEDED:
         return False
     ruleset = _ruleset(version)
     try:
