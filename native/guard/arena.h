@@ -44,7 +44,7 @@ void arena_leave(struct arena *arena);
 
 /* Whether there was one. */
 bool room_take(struct arena *arena, bool large, struct room *room);
-/* Empties it: others that were forked from this process can read it too. */
+/* Empties it. */
 void room_return(struct arena *arena, struct room *room);
 
 #endif

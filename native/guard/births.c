@@ -2,14 +2,20 @@
 #define _GNU_SOURCE
 #include "births.h"
 
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 
 #include "../keeper/output.h"
 #include "../keeper/readers.h"
 #include "limits.h"
 #include "registers.h"
+#include "seal.h"
+
+enum { CLONE3 = 435 };
 
 #define LATE 2000000000ULL /* ns: its parent was killed before it could tell */
 
@@ -52,11 +58,28 @@ static void begin(struct task *child)
 	child->guarded->doing = DOING_NOTHING;
 }
 
-static void inherit(struct task *child, const struct task *parent)
+/* By the call that makes the child. */
+static bool shares_memory(const struct task *parent, const struct user_regs_struct *regs)
+{
+	switch (regs->orig_rax) {
+	case SYS_vfork:
+		return true;
+	case SYS_clone:
+		return regs->rdi & CLONE_VM;
+	case CLONE3:
+		return seal_clone_flags(parent->guarded) & CLONE_VM;
+	}
+	return false;
+}
+
+static void inherit(struct task *child, const struct task *parent, const struct user_regs_struct *regs)
 {
 	const struct guarded *from = parent->guarded;
 
-	child->guarded->arena = arena_share(from->arena);
+	child->guarded->site = from->site;
+	child->guarded->fresh = from->arena && !shares_memory(parent, regs);
+	if (!child->guarded->fresh)
+		child->guarded->arena = arena_share(from->arena);
 	if (from->doing != DOING_CALL)
 		return;
 	child->guarded->made = from->made;
@@ -65,24 +88,27 @@ static void inherit(struct task *child, const struct task *parent)
 
 struct task *birth_told(const struct task *parent)
 {
+	struct user_regs_struct regs;
 	unsigned long pid = 0;
 	struct task *child;
 
 	if (ptrace(PTRACE_GETEVENTMSG, parent->pid, 0, &pid) || !pid)
+		return NULL; /* it was killed: birth_late() sees to the child */
+	if (ptrace(PTRACE_GETREGS, parent->pid, 0, &regs))
 		return NULL;
 	child = task_find(pid);
 	if (!child) {
 		child = guarded_add(pid, task_group(pid));
 		if (!child)
 			return NULL;
-		inherit(child, parent);
+		inherit(child, parent, &regs);
 		child->guarded->doing = DOING_FIRST;
 		return NULL;
 	}
 	if (child->guarded->doing != DOING_BIRTH)
 		return NULL;
 	limits_wait(-1);
-	inherit(child, parent);
+	inherit(child, parent, &regs);
 	begin(child);
 	return child;
 }

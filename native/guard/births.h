@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A new task and the word of whose child it is come in any order. It stands still until both
- * have come: its arena is its parent's, which its memory has inherited.
+ * have come: then it is known whether its memory is its parent's, with the arena, or a copy,
+ * without one, as that is not copied (guarded->fresh).
  */
 #ifndef FAULTIN_BIRTHS_H
 #define FAULTIN_BIRTHS_H

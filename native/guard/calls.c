@@ -106,6 +106,8 @@ static enum after judge(struct task *task)
 	const struct guarded_call *call = policy_call(task->guarded->passed.nr);
 	u64 resolve = 0;
 
+	if (door_shares_files(seal_clone_flags(task->guarded)))
+		return deny(task, WHY_DOOR, EINVAL);
 	if (call->guarded == GUARDED_WATCHED) {
 		task->guarded->decision = (struct decision){ RULE_NONE, ACTION_ALLOW, WHY_DOOR, 0 };
 		return let_run(task, 0);

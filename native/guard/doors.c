@@ -9,6 +9,7 @@
 #include "doors.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-enum { IO_URING_SETUP = 425, IO_URING_REGISTER = 427, PIDFD_GETFD = 438, PROCESS_MADVISE = 440 };
+enum { IO_URING_SETUP = 425, IO_URING_REGISTER = 427, PIDFD_GETFD = 438 };
 
 static bool overlaps(const struct task *task, u64 addr, u64 size)
 {
@@ -73,6 +74,11 @@ static bool sends_later(const struct entered *call)
 	return false;
 }
 
+bool door_shares_files(u64 clone_flags)
+{
+	return (clone_flags & (CLONE_VM | CLONE_FILES)) == CLONE_FILES;
+}
+
 s32 door_closed(const struct task *task)
 {
 	const struct entered *call = &task->guarded->made;
@@ -85,11 +91,8 @@ s32 door_closed(const struct task *task)
 		return is_guarded(task, call->args[0]) ? 0 : EPERM;
 	case SYS_io_setup:
 		return the_policy->io_uring ? 0 : ENOSYS;
-	case SYS_madvise:
-		/* Behind the back of a child, something else would stand in its place. */
-		return overlaps(task, call->args[0], call->args[1]) ? EPERM : 0;
-	case PROCESS_MADVISE:
-		return call->args[3] == MADV_DONTFORK ? EPERM : 0;
+	case SYS_clone:
+		return door_shares_files(call->args[0]) ? EINVAL : 0;
 	case SYS_prctl:
 		/* Its memory could not be read any more. */
 		return call->args[0] == PR_SET_DUMPABLE && !call->args[1] ? EPERM : 0;

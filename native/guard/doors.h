@@ -8,4 +8,8 @@
 /* The errno with which a call is denied; 0 if it is harmless. */
 s32 door_closed(const struct task *task);
 
+/* The same of clone's flags: another process could change the descriptors of a new one while
+ * its arena is handed over. */
+bool door_shares_files(u64 clone_flags);
+
 #endif

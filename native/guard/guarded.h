@@ -27,6 +27,8 @@ struct span {
 struct guarded {
 	enum doing doing;
 	struct arena *arena;
+	u64 site;   /* of a `syscall` instruction in the program (inject.h), once it is known */
+	bool fresh; /* its memory is a copy of its parent's: it is to get an arena of its own */
 	struct room room;
 	struct entered made;   /* the call, as the program's registers have it */
 	struct entered passed; /* ... and as it is decided: sendmmsg has become sendmsg */

@@ -72,17 +72,19 @@ static u64 offset_in_vdso(void)
 	return found;
 }
 
-bool inject_begin(struct injection *injection, s32 pid)
+bool inject_begin(struct injection *injection, s32 pid, u64 site)
 {
 	u8 bytes[2];
 	u64 vdso;
 
-	*injection = (struct injection){ .pid = pid };
+	*injection = (struct injection){ .pid = pid, .site = site };
 	if (ptrace(PTRACE_GETREGS, pid, 0, &injection->saved) || !offset_in_vdso())
 		return false;
-	vdso = vdso_of(pid, injection->saved.rsp);
-	injection->site = vdso + offset_in_vdso();
-	return vdso && read_words(pid, injection->site, bytes, sizeof(bytes)) &&
+	if (!site) {
+		vdso = vdso_of(pid, injection->saved.rsp);
+		injection->site = vdso ? vdso + offset_in_vdso() : 0;
+	}
+	return injection->site && read_words(pid, injection->site, bytes, sizeof(bytes)) &&
 	       !memcmp(bytes, instruction, sizeof(bytes));
 }
 

@@ -24,8 +24,9 @@ struct injection {
 	int signal[SIGNALS_MAX];
 };
 
-/* At the exit stop of an execve. False if that program has no vDSO. */
-bool inject_begin(struct injection *injection, s32 pid);
+/* At the exit stop of an execve, or with the `site` of a former injection where a task has just
+ * been born. False if that program has no vDSO. */
+bool inject_begin(struct injection *injection, s32 pid, u64 site);
 /* Has it make a call. `serve` is run while it may wait in there; NULL for nothing. Returns
  * what the call does. */
 s64 inject_call(struct injection *injection, s64 nr, const u64 *args, bool (*serve)(void *), void *context);

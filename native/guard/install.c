@@ -102,7 +102,10 @@ static bool map_arena(struct injection *injection, const struct task *task, stru
 		return false;
 	if (addr < 0 && addr > -4096)
 		return false;
-	if (the_policy->has_mseal)
+	/* A child gets its own, so that nobody reads the inputs of another process. */
+	error = inject_call(injection, SYS_madvise, (const u64[6]){ addr, ARENA_SIZE, MADV_DONTFORK },
+			    NULL, NULL);
+	if (!error && the_policy->has_mseal)
 		error = inject_call(injection, MSEAL, (const u64[6]){ addr, ARENA_SIZE }, NULL, NULL);
 	arena->addr = addr;
 	return !error;
@@ -117,7 +120,8 @@ bool install_arena(struct task *task, bool *ended, int *status)
 	*ended = false;
 	if (!arena)
 		return false;
-	if (inject_begin(&injection, task->pid)) {
+	if (inject_begin(&injection, task->pid, task->guarded->site)) {
+		task->guarded->site = injection.site;
 		mapped = map_arena(&injection, task, arena);
 		inject_end(&injection, task->tgid);
 		*ended = injection.ended;

@@ -62,13 +62,14 @@ static void ended(struct task *task)
 	forget(task);
 }
 
-/* A new program, before its first instruction. */
+/* A new program, or process, before its first instruction. */
 static void begins(struct task *task)
 {
 	bool killed = false;
 	struct user_regs_struct regs;
 	int status;
 
+	task->guarded->fresh = false;
 	if (ptrace(PTRACE_GETREGS, task->pid, 0, &regs))
 		return; /* killed */
 	if (regs.cs == 0x23) /* arch/x86/include/asm/segment.h: __USER32_CS */
@@ -194,6 +195,7 @@ static void execed(s32 pid)
 		room_return(guarded->arena, &guarded->room);
 	arena_leave(guarded->arena);
 	guarded->arena = NULL;
+	guarded->site = 0;
 	guarded->doing = DOING_EXEC;
 	resume(task, 0);
 }
@@ -215,6 +217,8 @@ static void event_stop(s32 pid, struct task *task, int number)
 		kill(pid, SIGKILL);
 	else if (goes && stops_a_group(number))
 		ptrace(PTRACE_LISTEN, pid, 0, 0);
+	else if (goes && task->guarded->fresh)
+		begins(task);
 	else if (goes)
 		resume(task, 0);
 }
@@ -223,7 +227,9 @@ static void born(struct task *task)
 {
 	struct task *child = birth_told(task);
 
-	if (child)
+	if (child && child->guarded->fresh)
+		begins(child);
+	else if (child)
 		resume(child, 0);
 	resume(task, 0);
 }

@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "../keeper/output.h"
@@ -171,6 +172,16 @@ static enum copied seal_input(struct copying *copying, const struct entered *cal
 		return redirect_message(copying, pointer);
 	}
 	return seal_memory(copying, call, op, pointer, size);
+}
+
+u64 seal_clone_flags(const struct guarded *guarded)
+{
+	u64 addr = guarded->sealed.args[0], flags = 0;
+
+	if (guarded->sealed.nr == CLONE3 && guarded->room.base && addr >= guarded->room.addr &&
+	    addr - guarded->room.addr < guarded->room.size)
+		memcpy(&flags, guarded->room.base + (addr - guarded->room.addr), sizeof(flags));
+	return flags;
 }
 
 /* A child that asks to be left untraced would be left without a guard. */

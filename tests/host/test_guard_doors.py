@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="it guard
 
 DOORS = [
     "munmap", "munmap-around", "mprotect", "mprotect-none", "pkey_mprotect", "mremap", "mremap-onto",
-    "fixed", "fixed-around", "remap_file_pages", "shmat", "brk", "dontfork", "process_madvise",
+    "fixed", "fixed-around", "remap_file_pages", "shmat", "brk", "dontfork", "dofork", "process_madvise",
     "self-mem", "other-mem", "vm_writev", "read-into", "traceme", "ptrace-sibling", "uffd-arena",
 ]  # fmt: skip
 
@@ -62,6 +62,11 @@ def test_children_are_guarded(way):
 @pytest.mark.parametrize("way", ["vfork", "personality", "open"])
 def test_new_programs_are_guarded(way):
     assert guard(FORBIDDEN, program("ways"), way).words == {"forbidden": "EACCES"}
+
+
+@pytest.mark.parametrize("way", ["clone-files", "clone3-files"])
+def test_no_new_process_has_descriptors_in_common_with_another(way):
+    assert guard(FORBIDDEN, program("ways"), way).words == {"clone": "EINVAL"}
 
 
 def test_threads_are_guarded():

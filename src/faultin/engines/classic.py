@@ -9,7 +9,7 @@ from itertools import groupby
 from struct import Struct
 
 _INSTRUCTION = Struct("=HBBI")
-LOAD, JUMP, EQUAL, FROM, ANY_OF, RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x06
+LOAD, JUMP, EQUAL, FROM, ANY_OF, AND, RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x54, 0x06
 ALLOW, TRACE, NOTIFY = 0x7FFF0000, 0x7FF00000, 0x7FC00000  # uapi/linux/seccomp.h
 NUMBER, ARCH, ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
 _FARTHEST = 255  # of a conditional jump
@@ -69,6 +69,8 @@ def verdict(program: bytes, arch: int, number: int, *arguments: int) -> int:
             return value
         if kind == LOAD:
             loaded = data[value]
+        elif kind == AND:
+            loaded &= value
         elif kind == JUMP:
             at += value
         else:

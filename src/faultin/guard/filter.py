@@ -8,7 +8,8 @@ the listener: so the guard hands an arena's descriptor over.
 """
 
 from faultin.engines.classic import (
-    ALLOW, ANY_OF, ARGUMENT, EQUAL, FROM, LOAD, NOTIFY, RETURN, TRACE, Code, assemble, numbers, pack,
+    ALLOW, AND, ANY_OF, ARGUMENT, EQUAL, FROM, LOAD, NOTIFY, RETURN, TRACE, Code, assemble, numbers,
+    pack,
 )  # fmt: skip
 from faultin.guard.rules import Guarding
 from faultin.syscalls.abi import X32_BIT
@@ -17,14 +18,12 @@ from faultin.syscalls.table import Table
 _ARCH = 0xC000003E  # AUDIT_ARCH_X86_64
 SECRET_CALL = "getpgrp"  # it has no arguments of its own
 _STOP, _ALLOW = (RETURN, 0, 0, TRACE), (RETURN, 0, 0, ALLOW)
+_CLONE_UNTRACED, _CLONE_VM, _CLONE_FILES = 0x00800000, 0x100, 0x400
 # What is stopped of a call that is only watched, by one of its arguments.
 _EQUALS = {
-    "madvise": (2, 10),  # MADV_DONTFORK
-    "process_madvise": (3, 10),
     "prctl": (0, 4),  # PR_SET_DUMPABLE
 }
 _BITS = {
-    "clone": (0, 0x00800000),  # CLONE_UNTRACED
     "mmap": (3, 0x10),  # MAP_FIXED
     "shmat": (2, 0o40000),  # SHM_REMAP
 }
@@ -44,27 +43,32 @@ def _secret_leaf(secret: tuple[int, int], otherwise: tuple[int, int, int, int]) 
     return [*code, (RETURN, 0, 0, NOTIFY), otherwise]
 
 
-def _kind(name: str, guarding: Guarding, number: int, has_mseal: bool) -> str:
+def _clone_leaf() -> Code:
+    """A child that is not to be traced, or shares descriptors and not memory."""
+    return [
+        _argument(0), (ANY_OF, 2, 0, _CLONE_UNTRACED), (AND, 0, 0, _CLONE_VM | _CLONE_FILES),
+        (EQUAL, 0, 1, _CLONE_FILES), _STOP, _ALLOW,
+    ]  # fmt: skip
+
+
+def _kind(name: str, guarding: Guarding, number: int) -> str:
     if number in guarding.steps:
         return "stop"
-    if name == "madvise" and not has_mseal:
-        return "stop"
-    return name if name in _EQUALS or name in _BITS else "stop"
+    return name if name in (*_EQUALS, *_BITS, "clone") else "stop"
 
 
-def guarding_filter(
-    guarding: Guarding, table: Table, has_mseal: bool, secret: tuple[int, int]
-) -> bytes:
+def guarding_filter(guarding: Guarding, table: Table, secret: tuple[int, int]) -> bytes:
     """The program. secret: two numbers of 64 bits that nobody can guess."""
     leaves: dict[str, Code] = {"stop": [_STOP], "allow": [_ALLOW]}
     for name, (position, value) in _EQUALS.items():
         leaves[name] = [_argument(position), (EQUAL, 0, 1, value), _STOP, _ALLOW]
     for name, (position, bits) in _BITS.items():
         leaves[name] = [_argument(position), (ANY_OF, 0, 1, bits), _STOP, _ALLOW]
+    leaves["clone"] = _clone_leaf()
     special = table.by_name(SECRET_CALL).nr
     leaves["secret"] = _secret_leaf(secret, _STOP if special in guarding.steps else _ALLOW)
     kinds = {
-        number: _kind(table.by_number(number).name, guarding, number, has_mseal)
+        number: _kind(table.by_number(number).name, guarding, number)
         for number in guarding.stopped
     }
     kinds[special] = "secret"

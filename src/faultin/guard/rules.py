@@ -22,7 +22,7 @@ from faultin.syscalls.table import Table
 # Calls that could get around the guard, or whose children could (native/guard/doors.c).
 DOORS = (
     "ptrace", "pidfd_getfd", "process_vm_writev", "io_setup", "io_uring_setup", "io_uring_enter",
-    "io_uring_register", "madvise", "process_madvise", "prctl", "clone", "clone3",
+    "io_uring_register", "prctl", "clone", "clone3",
 )  # fmt: skip
 # ... where the kernel has no mseal.
 MOVING = ("mmap", "munmap", "mprotect", "pkey_mprotect", "remap_file_pages", "mremap", "shmat")

@@ -60,7 +60,7 @@ class Supervisor:
             raise FaultinError(what, str(_PROGRAM), "install faultin again, with pip")
         secret = (secrets.randbits(64), secrets.randbits(64))
         image, self.steps = policy_image(guarding, audits, mseal, secret, native)
-        self.filter = guarding_filter(guarding, table, mseal, secret)
+        self.filter = guarding_filter(guarding, table, secret)
         size = options.ring_bytes
         self._ring_fd = memfd("faultin-ring", size=3 * _PAGE + size)
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)

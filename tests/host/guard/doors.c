@@ -75,14 +75,42 @@ static long try_brk(void)
 	return -1;
 }
 
-static long try_dontfork(void) { return madvise((void *)place.addr, place.size, MADV_DONTFORK); }
+/* Whether a child has no sealed memory, and something else could be put in its place. */
+static long child_has_none(void)
+{
+	pid_t child = fork();
+	struct arena_place own;
+	int status, fd;
+
+	if (!child) {
+		own = arena();
+		fd = open("/tmp/forbidden", O_RDONLY);
+		_exit(!(own.addr && own.sealed && own.size >= place.size && fd < 0));
+	}
+	waitpid(child, &status, 0);
+	errno = EACCES;
+	return status ? 0 : -1;
+}
+
+static long try_dontfork(void)
+{
+	madvise((void *)place.addr, place.size, MADV_DONTFORK);
+	return child_has_none();
+}
+
+static long try_dofork(void)
+{
+	madvise((void *)place.addr, place.size, MADV_DOFORK);
+	return child_has_none();
+}
 
 static long try_process_madvise(void)
 {
 	int self = syscall(SYS_pidfd_open, getpid(), 0);
 	struct iovec range = { (void *)place.addr, place.size };
 
-	return syscall(SYS_process_madvise, self, &range, 1L, MADV_DONTFORK, 0);
+	syscall(SYS_process_madvise, self, &range, 1L, MADV_DONTFORK, 0);
+	return child_has_none();
 }
 
 static long write_at(const char *path)
@@ -182,6 +210,7 @@ static const struct {
 	{ "shmat", try_shmat },
 	{ "brk", try_brk },
 	{ "dontfork", try_dontfork },
+	{ "dofork", try_dofork },
 	{ "process_madvise", try_process_madvise },
 	{ "self-mem", try_self_mem },
 	{ "other-mem", try_other_mem },

@@ -107,6 +107,11 @@ static void by_clone3(unsigned long flags)
 
 	asm volatile("syscall" : "=a"(child), "=D"(after) : "a"(SYS_clone3), "1"(first), "S"(sizeof(args))
 		     : "rcx", "r11", "memory");
+	if (child < 0) {
+		errno = -child;
+		say_failed("clone", -1);
+		return;
+	}
 	say(child ? "parent-register" : "child-register", after == &args ? "ok" : "CHANGED");
 	if (!child)
 		open_forbidden(NULL);
@@ -224,6 +229,10 @@ static void run(const char *name, pid_t pid)
 		by_clone3(0);
 	else if (!strcmp(name, "clone3-untraced"))
 		by_clone3(CLONE_UNTRACED);
+	else if (!strcmp(name, "clone-files"))
+		say_failed("clone", clone(open_forbidden, stack + sizeof(stack), CLONE_FILES | SIGCHLD, NULL));
+	else if (!strcmp(name, "clone3-files"))
+		by_clone3(CLONE_FILES);
 	else if (!strcmp(name, "thread"))
 		by_thread();
 	else if (!strcmp(name, "personality"))
