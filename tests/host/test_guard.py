@@ -158,27 +158,40 @@ for words in (["true"], ["true", "--flag", "x y"]):
         os.execv("/bin/true", words)
     os.waitpid(child, 0)
 """
+# Rules for different calls do not get into each other's way: one of each in a run.
 CONDITIONS = [
-    ("openat", 'path.startswith("/usr/lib") or path.endswith((".so.6", "null"))'),
-    ("openat", 'glob(path, "/*lib*/[a-z]*.so.?") and flags & O_CLOEXEC != 0'),
-    ("openat,connect,writev", 'missing(path) or not (len(path) > 20 or "lib" in path)'),
-    ("connect", 'addr.ip in ("127.0.0.0/15", "::1/128") and addr.port == 9'),
-    ("connect", 'addr.path.startswith("/now") or missing(addr.family)'),
-    ("writev,sendmsg", "iov.len > 3 and iov.count >= 2"),
-    ("execve", '"--flag" in argv or argv[1] == "y"'),
-    ("execve", 'argv[2] == "x y" and path == "/bin/true" and syscall == "execve"'),
-    ("openat", "flags * 2 - 1 == 0xFFFFF and dfd < 0 and dfd ^ 1 != 3"),
-    ("write", 'buf.startswith("hel")'),
+    [
+        ("openat", 'path.startswith("/usr/lib") or path.endswith((".so.6", "null"))'),
+        ("connect", 'addr.ip in ("127.0.0.0/15", "::1/128") and addr.port == 9'),
+        ("writev,sendmsg", "iov.len > 3 and iov.count >= 2"),
+        ("execve", '"--flag" in argv or argv[1] == "y"'),
+        ("write", 'buf.startswith("hel")'),
+    ],
+    [
+        ("openat", 'glob(path, "/*lib*/[a-z]*.so.?") and flags & O_CLOEXEC != 0'),
+        ("connect", 'addr.path.startswith("/now") or missing(addr.family)'),
+        ("execve", 'argv[2] == "x y" and path == "/bin/true" and syscall == "execve"'),
+    ],
+    [
+        ("openat,writev", 'missing(path) or not (len(path) > 20 or "lib" in path)'),
+        ("connect", "addr.family == AF_INET6 or addr.ip == '127.9.0.1'"),
+    ],
+    [("openat", "flags * 2 - 1 == 0xFFFFF and dfd < 0 and dfd ^ 1 != 3")],
 ]
 
 
-@pytest.mark.parametrize(("calls", "where"), CONDITIONS, ids=range(len(CONDITIONS)))
-def test_both_who_decide_agree(calls, where):
-    policy = f"[[rule]]\ncalls = '{calls}'\naction = 'log'\nwhere = {json.dumps(where)}\n"
+@pytest.mark.parametrize("rules", CONDITIONS, ids=range(len(CONDITIONS)))
+def test_both_who_decide_agree(rules):
+    policy = "".join(
+        f"[[rule]]\ncalls = '{calls}'\naction = 'log'\nwhere = {json.dumps(where)}\n"
+        for calls, where in rules
+    )
     found = []
     for options in ((), ("--no-native",)):
         ran = guard(policy, sys.executable, "-E", "-S", "-c", SCRIPT, options=options)
         assert ran.status == 0, ran.stderr
         found.append([(d["syscall"], d["action"]) for d in ran.decisions])
     assert found[0] == found[1]
-    assert {action for _, action in found[0]} == {"log", "allow"}
+    for calls, _ in rules:
+        of_rule = {action for call, action in found[0] if call == calls.split(",")[0]}
+        assert of_rule == {"log", "allow"} or "," in calls, calls
