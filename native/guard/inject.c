@@ -13,9 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../keeper/output.h" /* now() */
+
 #define VDSO_BYTES 8192
 #define WORDS 256
 #define PAGE 4096
+#define SOON 50000 /* ns */
 
 static const u8 instruction[2] = { 0x0f, 0x05 };
 
@@ -94,13 +97,25 @@ static void keep_signal(struct injection *injection, int number)
 		injection->signal[injection->signals++] = number;
 }
 
+/* A step takes less time than to fall asleep and be woken on another CPU. */
+static s32 wait_for(s32 pid, int *status)
+{
+	u64 until = now() + SOON;
+	s32 found;
+
+	do {
+		found = wait4(pid, status, __WALL | WNOHANG, NULL);
+	} while (!found && now() < until);
+	return found ? found : wait4(pid, status, __WALL, NULL);
+}
+
 /* Until the step is done: what else stops it is seen to later. */
 static bool wait_for_step(struct injection *injection)
 {
 	int status;
 
 	for (;;) {
-		if (wait4(injection->pid, &status, __WALL, NULL) < 0) {
+		if (wait_for(injection->pid, &status) < 0) {
 			if (errno == EINTR)
 				continue;
 			return false;
