@@ -14,8 +14,10 @@ from running import command
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="it guards x86-64 only")
 
 DOORS = [
-    "munmap", "munmap-around", "mprotect", "mprotect-none", "pkey_mprotect", "mremap", "mremap-onto",
-    "fixed", "fixed-around", "remap_file_pages", "shmat", "brk", "dontfork", "dofork", "process_madvise",
+    "munmap", "munmap-around", "mprotect", "mprotect-none", "pkey_mprotect", "mremap",
+    "mremap-onto",
+    "fixed", "fixed-around", "remap_file_pages", "shmat", "brk", "dontfork", "dofork",
+    "process_madvise",
     "self-mem", "other-mem", "vm_writev", "read-into", "traceme", "ptrace-sibling", "uffd-arena",
 ]  # fmt: skip
 

@@ -37,7 +37,8 @@ def test_what_is_guarded_stops_and_nothing_else():
     watched = {number(name) for name in DOORS}
     for row in TABLE:
         if row.nr not in watched:
-            assert verdict(code, X86_64, row.nr) == (TRACE if row.nr in guarded else ALLOW), row.name
+            said = TRACE if row.nr in guarded else ALLOW
+            assert verdict(code, X86_64, row.nr) == said, row.name
         assert verdict(code, X86_64, row.nr | X32) == TRACE
         assert verdict(code, I386, row.nr) == TRACE
     assert verdict(code, 0xC00000B7, 0) == TRACE

@@ -71,7 +71,8 @@ def policy_image(
         packed += [_step(step, conditions.add(number, step)) for step in found]
     words = b"".join(word.to_bytes(8, "little") for word in conditions.words)
     head = _HEAD.pack(
-        len(steps), len(conditions.words), audits, policy.default, policy.errno, int(policy.read_seconds * 1000),
+        len(steps), len(conditions.words), audits, policy.default, policy.errno,
+        int(policy.read_seconds * 1000),
         has_mseal, policy.io_uring, *secret,
     )  # fmt: skip
     return b"".join([head, *calls, *packed, words]), steps

@@ -41,7 +41,8 @@ class Guarded:
     """A command and its guard."""
 
     def __init__(
-        self, command: Command, supervisor: Supervisor, decider: Decider, auditor: Auditor, tell: Tell
+        self, command: Command, supervisor: Supervisor, decider: Decider, auditor: Auditor,
+        tell: Tell,
     ) -> None:  # fmt: skip
         self._command, self._supervisor = command, supervisor
         self._decider, self._auditor, self._tell = decider, auditor, tell
