@@ -8,6 +8,7 @@
 enum event_kind {
 	EVENT_READ,  /* a job of readers.h is done */
 	EVENT_ORDER, /* a message of faultin's (control.h) */
+	EVENT_TICK,  /* time has passed (native/guard/limits.h) */
 };
 
 struct event {

@@ -16,43 +16,20 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "assist.h"
 #include "control.h"
+#include "detach.h"
 #include "events.h"
 #include "output.h"
 #include "place.h"
 #include "probe.h"
 #include "remote.h"
 #include "stops.h"
-
-static const int ignored[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU,
-			       SIGPIPE, SIGALRM, SIGUSR2, SIGXFSZ };
-
-/* What faultin's terminal and shell do to it is not for us. */
-static void detach_from_user(void)
-{
-	struct rlimit files;
-	u32 i;
-
-	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	for (i = 0; i < 3; i++)
-		close(i);
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-	if (chdir("/"))
-		return; /* then its folder stays in use */
-}
 
 /* Returns whether nobody gives orders any more. */
 static bool handle(const struct event *event)

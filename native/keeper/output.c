@@ -63,6 +63,13 @@ static void wake_consumer(void)
 		return; /* it counts to the full: the consumer has been woken often enough */
 }
 
+bool output_has_room(u32 size)
+{
+	u64 filled = the_output.position - __atomic_load_n(the_output.consumer, __ATOMIC_ACQUIRE);
+
+	return filled + HEADER + (((u64)size + 7) & ~7ULL) <= the_output.mask + 1;
+}
+
 int output_send(const void *data, u32 size, bool urgent)
 {
 	struct output *out = &the_output;

@@ -37,6 +37,9 @@ int output_open(int fd, u64 size, int wake);
 /* One record. Returns -1 when there is no room for it, which is counted. */
 int output_send(const void *data, u32 size, bool urgent);
 
+/* Whether there is room for a record of this size. */
+bool output_has_room(u32 size);
+
 static inline u64 now(void)
 {
 	struct timespec ts;

@@ -16,6 +16,7 @@
 #define KNOWN_LASTS 10000000 /* ns */
 #define PRESENT (1ULL << 63) /* Documentation/admin-guide/mm/pagemap.rst */
 #define SPACES 256
+#define AT_ONCE 64 /* pages */
 
 struct space {
 	s32 tgid;
@@ -71,7 +72,7 @@ void space_leave(struct space *space)
 
 static bool by_pagemap(struct space *space, u64 page, u32 count)
 {
-	u64 entries[2];
+	u64 entries[AT_ONCE];
 	char path[32];
 	u32 i;
 
@@ -101,6 +102,23 @@ static bool by_node(s32 pid, u64 page, u32 count, bool unless)
 	if (syscall(SYS_move_pages, pid, (long)count, pages, NULL, status, 0))
 		return unless;
 	return status[0] >= 0 && (count == 1 || status[1] >= 0);
+}
+
+bool presence_now(struct space *space, s32 pid, u64 addr, u64 size)
+{
+	u64 page = addr / PAGE, pages = (addr + size - 1) / PAGE - page + 1, part;
+
+	for (; pages; page += part, pages -= part) {
+		part = pages < AT_ONCE ? pages : AT_ONCE;
+		if (space && space->pagemap != -2 && by_pagemap(space, page, part))
+			continue;
+		if (space && space->pagemap != -2)
+			return false;
+		part = part < 2 ? part : 2;
+		if (!by_node(pid, page, part, false))
+			return false;
+	}
+	return true;
 }
 
 static bool is_known(struct space *space, u64 page, u64 time)

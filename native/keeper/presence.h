@@ -17,5 +17,8 @@ void space_leave(struct space *space);
 void space_renew(struct space *space);
 /* Of one or two pages of task `pid`; `space` may be NULL, where it is not known. */
 bool presence_of(struct space *space, s32 pid, u64 addr, u32 size);
+/* Of any number of pages, as they are now: nothing that was seen before counts. Where nobody
+ * can say, they are absent. */
+bool presence_now(struct space *space, s32 pid, u64 addr, u64 size);
 
 #endif

@@ -76,29 +76,6 @@ static void start_thread(void)
 	pthread_attr_destroy(&attributes);
 }
 
-static void take_faults(struct job *job)
-{
-	u32 i;
-
-	for (i = 0; i < job->count; i++)
-		job->reached += memory_fault_in(job->pid, job->ranges[i].addr, job->ranges[i].size);
-	events_post(EVENT_READ, job);
-}
-
-struct job *readers_read(struct task *task)
-{
-	struct job *job = calloc(1, sizeof(*job));
-
-	if (!job)
-		return NULL;
-	job->run = take_faults;
-	job->pid = task->pid;
-	job->tgid = task->tgid;
-	job->count = call_absent(task, job->ranges);
-	readers_run(job);
-	return job;
-}
-
 void readers_run(struct job *job)
 {
 	pthread_mutex_lock(&lock);

@@ -14,6 +14,10 @@
 enum notice {
 	NOTICE_PRIVILEGE = 1, /* a setuid program runs without its privilege: `path` */
 	NOTICE_PTRACE = 2,    /* a traced program uses ptrace itself */
+	/* of the guard: */
+	NOTICE_ARENA = 4,     /* a program got no arena: `pid` */
+	NOTICE_STALLED = 8,   /* the guard was held up by a page, and has ended */
+	NOTICE_NARROW = 16,   /* a program of another ABI cannot run: `pid` */
 };
 
 struct keeper_page {

@@ -38,6 +38,7 @@ struct task {
 	u64 untraced;  /* where CLONE_UNTRACED was */
 	bool attached; /* was found running, and has not stopped yet */
 	s64 inside; /* number of the call that it is in, as far as its stops tell, or -1 */
+	struct guarded *guarded; /* of native/guard, which frees it */
 	struct task *next;
 };
 

@@ -19,7 +19,8 @@ from faultin.errors import CommandError, UsageError
 from faultin.kernel import seccomp
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as a shell has it
-_ADMIT, _FILTER, _LISTEN, _GO = b"P", b"F", b"L", b"!"  # words to the child, with a number
+# Words to the child, with a number.
+_ADMIT, _FILTER, _LISTEN, _CONFINE, _GO = b"P", b"F", b"L", b"C", b"!"
 _TURN = 0.001  # seconds
 _SUPERVISING = "it takes Linux 5.6, and no other seccomp listener around faultin"
 _ADMITTED, _FREE = b".", b"="  # ... and from it
@@ -124,12 +125,26 @@ class Command:
                     os.write(failure, _ADMITTED)
                 elif word == _FILTER:
                     seccomp.load_filter(words.read(number))
+                elif word == _CONFINE:
+                    kept = words.readline()
+                    listener = self._confine(words.read(number), kept)
+                    os.write(failure, _FREE + b"%d\n" % listener)
                 elif word == _LISTEN:
                     code = words.read(number)
                     free = os.dup(gate)
                     os.close(free)
                     os.write(failure, _FREE + b"%d\n" % free)
                     seccomp.load_listener(code)
+
+    @staticmethod
+    def _confine(code: bytes, kept: bytes) -> int:
+        """Into a guard: a seccomp program with a listener, whose descriptor is returned."""
+        from faultin.kernel import confine
+
+        confine.enter_domain()
+        listener = seccomp.load_listener(code)
+        confine.drop_capabilities(frozenset(kept.decode().split()))
+        return listener
 
     def admit(self, tracer: int) -> None:
         """Has the command let process `tracer` trace it, if there is one."""
@@ -156,6 +171,17 @@ class Command:
             raise CommandError(what, error.strerror, NOT_EXECUTABLE, _SUPERVISING) from None
         finally:
             os.close(pidfd)
+
+    def confine(self, code: bytes, kept: tuple[str, ...]) -> int:
+        """Has the command confine itself (kernel/confine.py) under a seccomp program with a
+        listener; the number that this has there. CommandError when the kernel will not."""
+        names = " ".join(kept).encode() + b"\n"
+        os.write(self._gate, _CONFINE + b"%d\n" % len(code) + names + code)
+        told = os.read(self._failure, 64)
+        if told.startswith(_FREE):
+            return int(told[1:])
+        what, why = "the command cannot be guarded", os.strerror(int(told or errno.ESRCH))
+        raise CommandError(what, why, NOT_EXECUTABLE, _SUPERVISING)
 
     def let_go(self) -> int:
         """The same as release(), but does not wait; the descriptor that will say why the

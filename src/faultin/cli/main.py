@@ -23,6 +23,7 @@ COMMANDS = {
     "query": "ask recordings, in the language of live queries or in SQL",
     "watch": "do something whenever a call is as a query says",
     "assist": "run a command so that any tracer finds its arguments present",
+    "guard": "run a command whose calls a policy decides, on inputs that cannot change",
     "doctor": "say what this machine can do, and what it lacks",
 }
 

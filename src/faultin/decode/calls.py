@@ -109,7 +109,8 @@ class PlanDecoder:
                 values[name], capture[name] = value, word
             else:
                 out[name] = value
-        return {name: values[name] for name in self._names}, capture, out
+        # What the plan does not capture is left out.
+        return {name: values[name] for name in self._names if name in values}, capture, out
 
 
 def foreign_name(record: Record) -> str:

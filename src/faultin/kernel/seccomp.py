@@ -59,22 +59,22 @@ def _seccomp(flags: int, program: _Filter) -> int:
     return found
 
 
-def load_listener(code: bytes) -> None:
-    """The same with a listener, which gets the lowest descriptor that is free. A call that
+def load_listener(code: bytes) -> int:
+    """The same with a listener, which gets the lowest descriptor that is free: that. A call that
     waits there is not interrupted by signals, where the kernel can do that:
     commit c2aa2dfef243 ("seccomp: Add wait_killable semantic to seccomp user notifier") (in
     v5.19)."""
     program = _Filter(len(code) // 8, code)
     for flags in (_NEW_LISTENER | _WAIT_KILLABLE, _NEW_LISTENER):
         try:
-            _seccomp(flags, program)
-            return
+            return _seccomp(flags, program)
         except OSError as error:
             if error.errno == errno.EACCES:
                 _prctl(_PR_SET_NO_NEW_PRIVS, 1)
                 return load_listener(code)
             if error.errno != errno.EINVAL or flags == _NEW_LISTENER:
                 raise
+    raise AssertionError("one of the two has returned or raised")
 
 
 def take_descriptor(pidfd: int, number: int) -> int | None:
