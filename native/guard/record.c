@@ -23,6 +23,11 @@ static __always_inline int send(void *data, u32 size, bool urgent)
 	return output_send(data, size, urgent);
 }
 
+static __always_inline int send_trigger(void *data, u32 size)
+{
+	return send(data, size, true);
+}
+
 static void expect_ops(struct task_state *state, u32 first, u32 count, u32 bits)
 {
 }

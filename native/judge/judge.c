@@ -29,6 +29,12 @@ static __always_inline int send_trigger(void *data, u32 size)
 	return -1;
 }
 
+/* Nor counted. */
+static __always_inline bool is_counted(struct task_state *state, u32 type)
+{
+	return false;
+}
+
 /* As the core calls them in one system call: each piece is shown as it is captured. */
 void judge_call(struct task_state *state, u32 returned, u32 count, const u32 *places, const u64 *keys,
 		struct answers *answers)

@@ -13,7 +13,24 @@
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline __attribute__((noinline))
+#define INLINED __attribute__((always_inline))
 #define bounded(var) asm volatile("" : "+r"(var))
+
+/* Who calls, and when, is in the record. */
+struct task_struct {
+	s32 tgid, pid;
+	char comm[16];
+};
+
+static __always_inline struct task_struct *bpf_get_current_task_btf(void)
+{
+	return NULL;
+}
+
+static __always_inline u64 bpf_ktime_get_ns(void)
+{
+	return 0;
+}
 
 extern const struct config faultin_config;
 extern const struct plan faultin_plans[];
