@@ -19,6 +19,8 @@ pytestmark = pytest.mark.kernel
 
 # Of the largest program: twice the most that was seen on any of the guests' kernels.
 BUDGET = 100_000
+# ... of two programs with a query that looks at memory in all calls: 7.3 follows 292,000.
+QUERY_BUDGET = 600_000
 # Some kernels follow more of a program that has less to do: what is folded away for one
 # trace is a branch less that ends early.
 SETS = {
@@ -109,5 +111,5 @@ def test_instructions_of_queries(capsys):
         keep(f"verifier-query-{name.replace(' ', '-')}", counts)
     with capsys.disabled():
         print("\nsys_enter and sys_exit: " + ", ".join(f"{name} {n}" for name, n in found.items()))
-    assert found["a narrow query"] < found["a wide one"] < found["of all calls"] < BUDGET
+    assert found["a narrow query"] < found["a wide one"] < found["of all calls"] < QUERY_BUDGET
     assert found["a narrow query"] < found["no query"], "captures that it does not need are left in"

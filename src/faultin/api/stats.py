@@ -29,14 +29,15 @@ _MAX_KEYS = 65_536
 
 
 class _Kept:
-    """A report that keeps the table."""
+    """A report that keeps the table, and the summary, in which is what the kernel counted."""
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.table: Table | None = None
+        self.summary: Summary | None = None
 
     def write(self, table: Table, summary: Summary) -> None:
-        self.table = table
+        self.table, self.summary = table, summary
 
 
 class Stats(Frames):
@@ -50,7 +51,7 @@ class Stats(Frames):
     ) -> None:  # fmt: skip
         view = View(sort, reverse, top)
         self._options = command.StatsOptions(
-            choice_of(calls, options), counters, by, max_keys, "json", None, view, None
+            choice_of(calls, options), counters, by, max_keys, "json", None, view, None, True
         )
         self._report = _Kept(view)
         self._running: Running | None = None
@@ -84,7 +85,8 @@ class Stats(Frames):
     @property
     def summary(self) -> Summary:
         """How many calls were counted, and what was lost; waits for the end."""
-        return self._start().wait()
+        said = self._start().wait()
+        return self._report.summary or said
 
     @property
     def status(self) -> int | None:
