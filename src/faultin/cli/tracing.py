@@ -87,17 +87,27 @@ def run(
     from faultin.launch import Command, take_status
 
     command = Command(list(choice.command), choice.user) if choice.command else None
+    sessions: list[Session] = []
+    ended_by: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        ended_by.append(number)
+        for session in sessions:
+            session.stop()
+
+    # From here on, as one that came while libbpf calls back would be lost as an exception.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     try:
-        session = make()
+        sessions.append(session := make())
     except BaseException:
         if command:
             command.cancel()
         raise
+    if ended_by:
+        session.stop()
     gc.freeze()  # events hold no cycles: looking for some costs a tenth of the time
     gc.disable()
-    ended_by: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda n, _: (ended_by.append(n), session.stop()))
     try:
         summary = session.run_command(command) if command else session.run_pids(list(choice.pids))
     except OutputError as error:
