@@ -11,7 +11,7 @@ from pathlib import Path
 _HEAD = """\
 # What is captured on which kernel
 
-Made by `tests/run --guests all --kernels-page docs/kernels.md` (tests/guest/tables.py);
+Made by `tests/run --guests KERNELS --kernels-page docs/kernels.md` (tests/guest/tables.py);
 not typed. The corpus makes its calls with every argument on a page that is not mapped in
 (cold), and once more with all of them present (warm). A cell says how many of the pointer
 arguments that carry data were captured with the value that was passed, by class of
