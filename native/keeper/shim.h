@@ -4,19 +4,12 @@
 #ifndef FAULTIN_SHIM_H
 #define FAULTIN_SHIM_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
 #include <time.h>
 
+#include "../plain.h"
 #include "memory.h"
 #include "output.h"
 #include "tasks.h"
-
-#undef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#define __noinline __attribute__((noinline))
-#define bounded(var) asm volatile("" : "+r"(var))
 
 enum { EFAULT = 14 };
 
@@ -66,19 +59,6 @@ static __always_inline long bpf_probe_read_user_str(void *dst, u32 size, const v
 {
 	return memory_string(dst, size, (u64)src);
 }
-
-/* The callbacks take pointers of their own types. */
-static __always_inline long loop(u32 times, long (*callback)(u64, void *), void *context)
-{
-	u32 i;
-
-	for (i = 0; i < times; i++)
-		if (callback(i, context))
-			break;
-	return i;
-}
-#define bpf_loop(times, callback, context, flags) \
-	loop(times, (long (*)(u64, void *))(void *)(callback), context)
 
 #define X32_SYSCALL_BIT 0x40000000
 
