@@ -4,6 +4,7 @@
 In: an object that has to_arrow(). Out: the same as Polars and pandas have it.
 """
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from faultin.extras import need
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Frames:
+class Frames(ABC):
     """What can be had as a table. MissingExtra names the extra that is not installed."""
 
-    def to_arrow(self) -> "pa.Table":
-        raise NotImplementedError
+    @abstractmethod
+    def to_arrow(self) -> "pa.Table": ...
 
     def to_polars(self) -> "polars.DataFrame":
         found = need("polars", "to_polars()").from_arrow(self.to_arrow())

@@ -7,7 +7,9 @@ Invariant: when stop() or wait() has returned, nothing is traced and the probes 
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 from faultin.cli.options import Choice
 from faultin.errors import FaultinError
@@ -74,3 +76,28 @@ class Running:
         if self.command is None or self._failed:
             return None
         return os.waitstatus_to_exitcode(self.command.wait())
+
+
+class Lazy(ABC):
+    """What the API's objects have in common: each begins with `with`, or when something of
+    it is first asked for."""
+
+    _running: Running | None = None
+
+    @abstractmethod
+    def _begin(self) -> Running:
+        """Called once."""
+
+    def _start(self) -> Running:
+        if self._running is None:
+            self._running = self._begin()
+        return self._running
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    @property
+    def status(self) -> int | None:
+        """Of the command, once it has ended: its exit status, -n for signal n."""
+        return self._start().status()

@@ -7,13 +7,13 @@ has ended, as dicts or as an Arrow table.
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from faultin.aggregate.functions import Shown
 from faultin.aggregate.table import Table
 from faultin.api.choices import Options, choice_of
 from faultin.api.frames import Frames
-from faultin.api.running import Running
+from faultin.api.running import Lazy, Running
 from faultin.cli import stats as command
 from faultin.errors import FaultinError
 from faultin.event import Summary
@@ -40,7 +40,7 @@ class _Kept:
         self.table, self.summary = table, summary
 
 
-class Stats(Frames):
+class Stats(Lazy, Frames):
     """Counting that begins with `with`, or when a result is first asked for. A `with` block
     waits at its end for a command, and ends the counting of processes."""
 
@@ -54,11 +54,6 @@ class Stats(Frames):
             choice_of(calls, options), counters, by, max_keys, "json", None, view, None, True
         )
         self._report = _Kept(view)
-        self._running: Running | None = None
-
-    def __enter__(self) -> Self:
-        self._start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -70,10 +65,8 @@ class Stats(Frames):
         if kind is None:
             running.wait()
 
-    def _start(self) -> Running:
-        if self._running is None:
-            self._running = Running(self._options.choice, self._session)
-        return self._running
+    def _begin(self) -> Running:
+        return Running(self._options.choice, self._session)
 
     def _session(self):
         return command.session(self._options, self._report)
@@ -87,11 +80,6 @@ class Stats(Frames):
         """How many calls were counted, and what was lost; waits for the end."""
         said = self._start().wait()
         return self._report.summary or said
-
-    @property
-    def status(self) -> int | None:
-        """Of the command, once it has ended: its exit status, -n for signal n."""
-        return self._start().status()
 
     @property
     def table(self) -> Table:

@@ -7,11 +7,11 @@ In: the calls that are traced, and options. Out: Events, or an Arrow table of th
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from faultin.api.choices import Options, choice_of
 from faultin.api.frames import Frames
-from faultin.api.running import Running
+from faultin.api.running import Lazy, Running
 from faultin.cli import tracing
 from faultin.codegen.program import Options as Program
 from faultin.consume.chunks import Chunks
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CALLS = (EventKind.CALL, EventKind.NORETURN)
 
 
-class Trace(Frames):
+class Trace(Lazy, Frames):
     """A trace that begins with `with`, or when it is first iterated. It ends when all that is
     traced has ended, or with the `with` block: what is traced goes on then.
 
@@ -41,16 +41,11 @@ class Trace(Frames):
         self._choice = choice_of(calls, options)
         self._signals = signals
         self._chunks = Chunks()
-        self._running: Running | None = None
         self._events = self._each()
         self._count = 0
         self._table: pa.Table | None = None
 
     # Running
-
-    def __enter__(self) -> Self:
-        self._start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -62,10 +57,8 @@ class Trace(Frames):
             if kind is None:
                 self._running.wait()
 
-    def _start(self) -> Running:
-        if self._running is None:
-            self._running = Running(self._choice, self._session, self._chunks.end)
-        return self._running
+    def _begin(self) -> Running:
+        return Running(self._choice, self._session, self._chunks.end)
 
     def _session(self) -> Session:
         options = Program(max_bytes=self._choice.max_bytes, ring_bytes=self._choice.ring_bytes)
@@ -95,11 +88,6 @@ class Trace(Frames):
     def summary(self) -> Summary:
         """How complete the trace was; waits for its end. `events`: as many as were given."""
         return replace(self._start().wait(), events=self._count)
-
-    @property
-    def status(self) -> int | None:
-        """Of the command, once it has ended: its exit status, -n for signal n."""
-        return self._start().status()
 
     @property
     def pid(self) -> int | None:

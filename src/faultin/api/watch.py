@@ -9,14 +9,14 @@ import math
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Unpack
 
 from faultin.actions.base import CAPACITY, JOBS, Notification
 from faultin.actions.call import Call
 from faultin.actions.fan import Fan
 from faultin.actions.rates import Rules
 from faultin.api.choices import Options, choice_of
-from faultin.api.running import Running
+from faultin.api.running import Lazy, Running
 from faultin.cli import watch as command
 from faultin.errors import UsageError
 from faultin.event import Summary
@@ -24,7 +24,7 @@ from faultin.event import Summary
 Callback = Callable[[Notification], object]
 
 
-class Watch:
+class Watch(Lazy):
     """A watch that begins with `with`, or when it is first iterated. A `with` block ends it;
     with a callback and a command it waits for the command.
 
@@ -50,11 +50,6 @@ class Watch:
             webhooks=(), headers=(), syslog=None, journald=None, capacity=CAPACITY, grace=0,
         )  # fmt: skip
         self._told: SimpleQueue[Notification | None] = SimpleQueue()
-        self._running: Running | None = None
-
-    def __enter__(self) -> Self:
-        self._start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -67,12 +62,8 @@ class Watch:
         if kind is None:
             running.wait()
 
-    def _start(self) -> Running:
-        if self._running is None:
-            self._running = Running(
-                self._options.choice, self._session, lambda: self._told.put(None)
-            )
-        return self._running
+    def _begin(self) -> Running:
+        return Running(self._options.choice, self._session, lambda: self._told.put(None))
 
     def _session(self):
         call = Call(self._callback or self._told.put)
@@ -86,11 +77,6 @@ class Watch:
     def summary(self) -> Summary:
         """How many calls matched, and what was lost; waits for the end."""
         return self._start().wait()
-
-    @property
-    def status(self) -> int | None:
-        """Of the command, once it has ended: its exit status, -n for signal n."""
-        return self._start().status()
 
     def __iter__(self) -> Iterator[Notification]:
         """Each notification, when it comes, until the watch is over. There are none with a
