@@ -6,6 +6,7 @@ that, what decode makes of the memory. Invariant: `shown` of what `plain` gives 
 gives, or `plain` raises Inexact: then the row keeps the value as JSON (docs/recordings.md).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -41,28 +42,32 @@ def text_of(data: bytes) -> str:
         raise Inexact from None
 
 
-class Codec:
-    """One kind. size: of a whole value, 0 if they differ; a column of whole ones is made at
-    once (`bulk`)."""
+class Part(ABC):
+    """What a structure has a part of. size: of a whole value, 0 if they differ; a column of
+    whole ones is made at once (`bulk`)."""
 
     type: pa.DataType
     size: int = 0
 
+    @abstractmethod
     def plain(self, data: bytes) -> Any:
         """What pa.array() takes for one value; it may be shorter than `size`."""
-        raise NotImplementedError
-
-    def shown(self, value: Any) -> Value:
-        """Of what Array.to_pylist() gives."""
-        raise NotImplementedError
 
     def bulk(self, memory: np.ndarray) -> pa.Array:
         """Of an array of bytes, a row a value, each whole."""
-        raise NotImplementedError
+        return pa.array([self.plain(row.tobytes()) for row in memory], self.type)
+
+
+class Codec(Part):
+    """One kind."""
+
+    @abstractmethod
+    def shown(self, value: Any) -> Value:
+        """Of what Array.to_pylist() gives."""
 
     def decoded(self, data: bytes) -> Value:
-        """What decode makes of memory that is Inexact."""
-        raise NotImplementedError
+        """What decode makes of memory, also where it is Inexact."""
+        return self.shown(self.plain(data))
 
     def array(self, memory: pa.BinaryArray) -> tuple[pa.Array, Odd]:
         """The column of values none of which is null, and those that it cannot hold."""
@@ -144,8 +149,11 @@ class Converted(Codec):
         to: Callable[[Any], Any] = lambda value: value,
         back: Callable[[Any], Value] = lambda value: value,
     ) -> None:  # fmt: skip
-        self.type, self.decoded = type_, decode  # type: ignore[method-assign]
+        self.type, self._decode = type_, decode
         self._to, self._back = to, back
+
+    def decoded(self, data: bytes) -> Value:
+        return self._decode(data)
 
     def plain(self, data: bytes) -> Any:
         value = self.decoded(data)
@@ -164,7 +172,10 @@ class Many(Codec):
     def __init__(self, of: Codec, size: int, decode: Callable[[bytes], Value]) -> None:
         self.type = pa.list_(of.type)
         self._of, self._each = of, size
-        self.decoded = decode  # type: ignore[method-assign]
+        self._decode = decode
+
+    def decoded(self, data: bytes) -> Value:
+        return self._decode(data)
 
     def array(self, memory: pa.BinaryArray) -> tuple[pa.Array, Odd]:
         data, offsets = contents(memory)

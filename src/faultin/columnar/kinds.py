@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from faultin.columnar.codec import Codec, Converted, Many, number
+from faultin.columnar.codec import Codec, Converted, Many, number, text_of
 from faultin.columnar.structures import struct
 from faultin.decode.buffers import text_or_bytes
 from faultin.decode.kinds import memory_array_decoder, memory_decoder, value_decoder
@@ -61,7 +61,10 @@ class Text(Codec):
 
     type = pa.string()
 
-    def shown(self, value: Any) -> Value:
+    def plain(self, data: bytes) -> str:
+        return text_of(data)
+
+    def shown(self, value: str) -> Value:
         return value
 
 

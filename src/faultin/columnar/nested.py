@@ -5,6 +5,7 @@ In: what decode gives. Out: what pa.array() takes, and back. What the types cann
 string in argv that was cut, a message's name that is) is Inexact.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import orjson
@@ -31,16 +32,16 @@ MESSAGE = pa.struct([
 MESSAGES = pa.list_(pa.struct([("msg_hdr", MESSAGE), ("msg_len", pa.uint32())]))
 
 
-class Nested:
+class Nested(ABC):
     """A kind of these. `plain` raises Inexact; `shown` is of what to_pylist() gives."""
 
     type: pa.DataType
 
-    def plain(self, value: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def plain(self, value: Any) -> Any: ...
 
-    def shown(self, value: Any) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def shown(self, value: Any) -> Value: ...
 
 
 class Strings(Nested):

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from faultin.columnar.codec import Codec, Number, text_of
+from faultin.columnar.codec import Codec, Number, Part, text_of
 from faultin.decode.kinds import memory_decoder
 from faultin.decode.structures import is_flags
 from faultin.syscalls.structs import Field, structure
 from faultin.values import Value
 
 
-class Bytes(Codec):
+class Bytes(Part):
     """u8[N]."""
 
     type = pa.binary()
@@ -40,7 +40,7 @@ class Bytes(Codec):
         return value
 
 
-class Text(Codec):
+class Text(Part):
     """char[N]; Inexact if it is not UTF-8. One by one, as what follows the NUL is anything."""
 
     type = pa.string()
@@ -55,7 +55,7 @@ class Text(Codec):
         return value.encode().ljust(self._room, b"\0")
 
 
-class Row(Codec):
+class Row(Part):
     """N numbers, or N structures."""
 
     def __init__(self, of: Any, count: int, each: int) -> None:
@@ -134,7 +134,7 @@ class Struct(Codec):
         return pa.StructArray.from_arrays(arrays, fields=list(self.type))
 
 
-def _codec(field: Field) -> Codec:
+def _codec(field: Field) -> Part:
     if field.type.startswith("@"):
         inner = struct(field.type[1:])
         size = structure(field.type[1:]).size
