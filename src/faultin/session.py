@@ -51,18 +51,18 @@ class Session:
         self._events = 0
         self._stop = ""
         offset = time.time_ns() - time.monotonic_ns()
-        self._reader = Reader(trace_image(plans, options))
+        self._reader = Reader(partial(trace_image, plans, options))
         reading = partial(fill, self._reader)
         decoder = Decoder(plans, offset, reading)
-        self._late = Late(reading)
-        if engine.reads_remotely:
+        self._late = Late(reading) if engine.reads_remotely else None
+        if self._late:
             self._reader.start()
             self._late.start()
         self._consumer = consuming(decoder, offset)
         self._chunks = self._consumer if isinstance(self._consumer, ChunkConsumer) else None
         self._assembler = Assembler()
         engine.set_clock(offset)
-        self._ring = _ring(engine, options, self._late.show if engine.reads_remotely else None)
+        self._ring = _ring(engine, options, self._late.show if self._late else None)
         engine.attach()
         self._ring.start()
 
@@ -136,7 +136,8 @@ class Session:
             self._consumer.close(summary)
             return summary
         finally:
-            self._late.close()
+            if self._late:
+                self._late.close()
             self._reader.close()
             self._ring.close()
             self._engine.close()

@@ -14,6 +14,7 @@ import select
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from struct import Struct
 
 from faultin.native import memfd, start
@@ -62,9 +63,12 @@ class _Process:
             data += part
         return data
 
-    def end(self) -> None:
-        """Kills it, and does not wait: it may be held up until a server answers."""
+    def kill(self) -> None:
+        """Does not wait: it may be held up until a server answers."""
         self._process.kill()
+
+    def end(self) -> None:
+        self.kill()
         self._requests.close()
         self._replies.close()
         self._process.poll()
@@ -72,19 +76,25 @@ class _Process:
 
 class Reader:
     """Reads, in a process that is there from start() or the first read on, until close().
-    `image`: struct image of the trace (native/keeper/shared.h). Threads may share it."""
+    `image`: makes struct image of the trace (native/keeper/shared.h), if anything is read at
+    all. Threads may share it."""
 
-    def __init__(self, image: bytes) -> None:
-        self._image = memfd("faultin-plans", image)
+    def __init__(self, image: Callable[[], bytes]) -> None:
+        self._image = image
         self._process: _Process | None = None
         self._patience = _PATIENCE
         self._stalled: set[int] = set()
         self._lock = threading.Lock()
+        self._closed = False
 
     def start(self) -> None:
         """Starts the process now, so that the first read does not wait for it."""
         if self._process is None:
-            self._process = _Process(self._image)
+            image = memfd("faultin-plans", self._image())
+            try:
+                self._process = _Process(image)
+            finally:
+                os.close(image)
 
     def read(self, heads: list[tuple[int, bytes]]) -> list[bytes]:
         """What records lack, of each its process and its head; empty where there is nothing."""
@@ -96,7 +106,7 @@ class Reader:
 
     def _some(self, heads: list[tuple[int, bytes]]) -> list[bytes]:
         """Of the first of them, until one stalls."""
-        if heads[0][0] in self._stalled:
+        if heads[0][0] in self._stalled or self._closed:
             return [b""]
         count = next((n for n, head in enumerate(heads) if head[0] in self._stalled), len(heads))
         found: list[bytes] = []
@@ -119,6 +129,10 @@ class Reader:
             self._process = None
 
     def close(self) -> None:
-        """Does not wait for a read: that may never end."""
-        self._end()
-        os.close(self._image)
+        """Who is still reading in another thread has nothing more, and ends within the
+        patience for one record."""
+        self._closed = True
+        if process := self._process:
+            process.kill()
+        with self._lock:
+            self._end()
