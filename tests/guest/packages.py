@@ -183,8 +183,8 @@ def _build(folder: Path, package: dict[str, str], config: Path) -> None:
         (source,) = Path(work).glob("usr/src/*.tar.xz")
         words = [HERE / "build-kernel", source, config, folder / "vmlinuz"]
         ran = subprocess.run(words, capture_output=True, text=True, timeout=_BUILD_TIME)
-    if ran.returncode:
-        raise Unavailable(f"the kernel does not build: {ran.stderr.strip()[-500:]}")
+    if ran.returncode:  # no reason to skip: what it takes is in tests/run
+        raise RuntimeError(f"the kernel does not build: {ran.stderr.strip()[-500:]}")
     print(ran.stdout, end="")
 
 
