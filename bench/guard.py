@@ -74,10 +74,18 @@ def calls(folder: Path, rounds: int) -> dict[str, list[float]]:
     return found
 
 
-def best(found: dict[str, list[float]], name: str) -> float:
-    """The median of the better placing, less what the round costs by itself."""
-    placed = min(statistics.median(found[each]) for each in (name, f"{name}, one CPU"))
-    return placed - statistics.median(found["bare"])
+def added(found: dict[str, list[float]], name: str) -> list[float]:
+    """What each pass says that it adds to a round, as placed best in that pass."""
+    passes = zip(found[name], found[f"{name}, one CPU"], found["bare"], strict=True)
+    return [min(free, pinned) - bare for free, pinned, bare in passes]
+
+
+def shares(parts: list[float], wholes: list[float], form: str) -> str:
+    """The median of the passes' own ratios, and how far they spread: what else the machine
+    does meanwhile it does to both."""
+    found = sorted(part / whole for part, whole in zip(parts, wholes, strict=True))
+    middle = statistics.median(found)
+    return f"{middle:{form}} ({found[0]:{form}} .. {found[-1]:{form}})"
 
 
 def project(folder: Path) -> Path:
@@ -128,16 +136,15 @@ def main() -> None:
         print(f"openat and close: ns per round, median of {PASSES} (least .. most)")
         for name, values in found.items():
             print(f"  {name:<42} {spread(values)}")
-        strace = best(found, "strace -f --seccomp-bpf")
+        strace = added(found, "strace -f --seccomp-bpf")
         for name in ("no condition", "condition", "condition, audit"):
-            share = best(found, f"faultin guard, {name}") / strace
-            print(f"added, of what strace adds, both best placed, {name}: {share:.0%} (goal 100 %)")
+            share = shares(added(found, f"faultin guard, {name}"), strace, ".0%")
+            print(f"added, of what strace adds, both best placed, {name}: {share} (goal 100 %)")
         built = builds(folder)
-        bare = statistics.median(built["bare"])
         print(f"\nmake -j2 of {FILES} files: seconds, median of {BUILDS}")
         for name, values in built.items():
             middle = statistics.median(values)
-            print(f"  {name:<42} {middle:.2f}  {middle / bare:.2f} times")
+            print(f"  {name:<42} {middle:.2f}  {shares(values, built['bare'], '.2f')} times")
         print(f"  (of which a guard's start takes {start(folder):.2f})")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

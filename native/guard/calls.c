@@ -3,6 +3,7 @@
 #include "calls.h"
 
 #include <errno.h>
+#include <linux/ioctl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "messages.h"
 #include "record.h"
 #include "registers.h"
+#include "resolve.h"
 #include "seal.h"
 
 #define X32_SYSCALL_BIT 0x40000000
@@ -77,7 +79,7 @@ static enum after let_run(struct task *task, u64 resolve)
 {
 	struct guarded *guarded = task->guarded;
 
-	if (resolve && seal_open(guarded, resolve))
+	if (resolve && resolve_open(guarded, resolve))
 		return deny(task, WHY_SIZE, E2BIG);
 	registers_change(task->pid, &guarded->made, &guarded->sealed);
 	guarded->told = is_told(guarded);
@@ -99,7 +101,6 @@ static enum after act(struct task *task, u64 resolve)
 	}
 	return let_run(task, resolve);
 }
-
 
 static enum after judge(struct task *task)
 {
@@ -142,13 +143,30 @@ static enum after read_later(struct task *task, const struct range *absent)
 	return AFTER_WAIT;
 }
 
+/* Whether it is given something that cannot be sealed, where the policy does not have that. Of
+ * an ioctl that the table does not know, only its number tells whether it reads memory. */
+static bool is_unsealed(const struct task *task)
+{
+	const struct entered *call = &task->guarded->passed;
+	u32 arguments = policy_unsealed(record_plan_index(task)), i;
+
+	if (arguments & UNSEALED_IOCTL && _IOC_DIR(call->args[1]) == _IOC_READ)
+		return false;
+	for (i = 0; i < 6; i++)
+		if (arguments >> i & 1 && call->args[i])
+			return true;
+	return false;
+}
+
 static enum after seal(struct task *task)
 {
 	const struct plan *plan = record_plan(task);
 	struct range absent;
 
 	task->guarded->sealed = task->guarded->passed;
-	if (!plan || !plan->inputs)
+	if (is_unsealed(task))
+		return deny(task, WHY_UNSEALED, EOPNOTSUPP);
+	if (!plan || !plan->ops)
 		return judge(task);
 	switch (seal_call(task, plan, &absent)) {
 	case COPIED:

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -79,6 +80,17 @@ bool door_shares_files(u64 clone_flags)
 	return (clone_flags & (CLONE_VM | CLONE_FILES)) == CLONE_FILES;
 }
 
+static s32 prctl_closed(const u64 *args)
+{
+	switch ((u32)args[0]) {
+	case PR_SET_DUMPABLE: /* its memory could not be read any more */
+		return args[1] ? 0 : EPERM;
+	case PR_SET_MM: /* /proc/PID/exe would be what it likes, and brk() unmap what it likes */
+		return EPERM;
+	}
+	return 0;
+}
+
 s32 door_closed(const struct task *task)
 {
 	const struct entered *call = &task->guarded->made;
@@ -94,8 +106,11 @@ s32 door_closed(const struct task *task)
 	case SYS_clone:
 		return door_shares_files(call->args[0]) ? EINVAL : 0;
 	case SYS_prctl:
-		/* Its memory could not be read any more. */
-		return call->args[0] == PR_SET_DUMPABLE && !call->args[1] ? EPERM : 0;
+		return prctl_closed(call->args);
+	case SYS_seccomp:
+		/* Its word would count before the guard's: "continue" would be to pass it. */
+		return (u32)call->args[0] == SECCOMP_SET_MODE_FILTER &&
+		       call->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER ? EBUSY : 0;
 	}
 	if (call->nr >= IO_URING_SETUP && call->nr <= IO_URING_REGISTER)
 		return the_policy->io_uring ? 0 : ENOSYS;

@@ -77,8 +77,8 @@ static u64 offset_in_vdso(void)
 
 bool inject_begin(struct injection *injection, s32 pid, u64 site)
 {
+	u64 vdso, all = ~0ULL;
 	u8 bytes[2];
-	u64 vdso;
 
 	*injection = (struct injection){ .pid = pid, .site = site };
 	if (ptrace(PTRACE_GETREGS, pid, 0, &injection->saved) || !offset_in_vdso())
@@ -87,14 +87,11 @@ bool inject_begin(struct injection *injection, s32 pid, u64 site)
 		vdso = vdso_of(pid, injection->saved.rsp);
 		injection->site = vdso ? vdso + offset_in_vdso() : 0;
 	}
-	return injection->site && read_words(pid, injection->site, bytes, sizeof(bytes)) &&
-	       !memcmp(bytes, instruction, sizeof(bytes));
-}
-
-static void keep_signal(struct injection *injection, int number)
-{
-	if (number && injection->signals < SIGNALS_MAX)
-		injection->signal[injection->signals++] = number;
+	if (!injection->site || !read_words(pid, injection->site, bytes, sizeof(bytes)) ||
+	    memcmp(bytes, instruction, sizeof(bytes)))
+		return false;
+	return !ptrace(PTRACE_GETSIGMASK, pid, sizeof(injection->mask), &injection->mask) &&
+	       !ptrace(PTRACE_SETSIGMASK, pid, sizeof(all), &all);
 }
 
 /* A step takes less time than to fall asleep and be woken on another CPU. */
@@ -109,8 +106,9 @@ static s32 wait_for(s32 pid, int *status)
 	return found ? found : wait4(pid, status, __WALL, NULL);
 }
 
-/* Until the step is done: what else stops it is seen to later. */
-static bool wait_for_step(struct injection *injection)
+/* Until it enters a call, or leaves it. What else can stop it: SIGSTOP, which nothing blocks,
+ * and events of no interest. */
+static bool wait_for_call(struct injection *injection)
 {
 	int status;
 
@@ -125,15 +123,23 @@ static bool wait_for_step(struct injection *injection)
 			injection->status = status;
 			return false;
 		}
-		if (status >> 8 == SIGTRAP)
+		if (status >> 8 == (SIGTRAP | 0x80))
 			return true;
-		if (!(status >> 16))
-			keep_signal(injection, WSTOPSIG(status));
-		ptrace(PTRACE_SINGLESTEP, injection->pid, 0, 0);
+		injection->stopped |= status >> 8 == SIGSTOP;
+		ptrace(PTRACE_SYSCALL, injection->pid, 0, 0);
 	}
 }
 
-s64 inject_call(struct injection *injection, s64 nr, const u64 *args, bool (*serve)(void *), void *context)
+static bool next_stop(struct injection *injection, void (*serve)(void *), void *context)
+{
+	if (ptrace(PTRACE_SYSCALL, injection->pid, 0, 0))
+		return false;
+	if (serve)
+		serve(context);
+	return wait_for_call(injection);
+}
+
+s64 inject_call(struct injection *injection, s64 nr, const u64 *args, void (*serve)(void *), void *context)
 {
 	struct user_regs_struct regs = injection->saved;
 
@@ -148,22 +154,18 @@ s64 inject_call(struct injection *injection, s64 nr, const u64 *args, bool (*ser
 	regs.r10 = args[3];
 	regs.r8 = args[4];
 	regs.r9 = args[5];
-	if (ptrace(PTRACE_SETREGS, injection->pid, 0, &regs) || ptrace(PTRACE_SINGLESTEP, injection->pid, 0, 0))
-		return -ESRCH;
-	if (serve && !serve(context))
-		return -ESRCH; /* it was killed, and wait4() tells of it */
-	if (!wait_for_step(injection) || ptrace(PTRACE_GETREGS, injection->pid, 0, &regs))
+	if (ptrace(PTRACE_SETREGS, injection->pid, 0, &regs) || !next_stop(injection, NULL, NULL) ||
+	    !next_stop(injection, serve, context) || ptrace(PTRACE_GETREGS, injection->pid, 0, &regs))
 		return -ESRCH;
 	return regs.rax;
 }
 
 void inject_end(struct injection *injection, s32 tgid)
 {
-	u32 i;
-
 	if (injection->ended)
 		return;
 	ptrace(PTRACE_SETREGS, injection->pid, 0, &injection->saved);
-	for (i = 0; i < injection->signals; i++)
-		syscall(SYS_tgkill, tgid, injection->pid, injection->signal[i]);
+	ptrace(PTRACE_SETSIGMASK, injection->pid, sizeof(injection->mask), &injection->mask);
+	if (injection->stopped)
+		syscall(SYS_tgkill, tgid, injection->pid, SIGSTOP);
 }

@@ -40,7 +40,7 @@ static void forget(struct task *task)
 	guarded_remove(task);
 }
 
-static void go_on(struct task *task, enum after after)
+void life_go_on(struct task *task, enum after after)
 {
 	if (after != AFTER_WAIT)
 		resume(task, 0);
@@ -93,7 +93,7 @@ static void call_begins(struct task *task, const struct ptrace_syscall_info *inf
 	guarded->made.nr = (s32)info->seccomp.nr;
 	memcpy(guarded->made.args, info->seccomp.args, sizeof(guarded->made.args));
 	task->narrow = info->arch == AUDIT_ARCH_I386;
-	go_on(task, call_comes(task));
+	life_go_on(task, call_comes(task));
 }
 
 static void call_ends(struct task *task, s64 ret)
@@ -262,56 +262,17 @@ void life_read(struct job *job)
 
 	limits_wait(-1);
 	if (task)
-		go_on(task, call_touched(task, job));
+		life_go_on(task, call_touched(task, job));
 	free(job);
 }
 
 static void look_at_time(struct task *task, u64 time)
 {
 	birth_late(task, time);
-	go_on(task, call_late(task, time));
+	life_go_on(task, call_late(task, time));
 }
 
 void life_tick(void)
 {
 	task_each(look_at_time, now());
-}
-
-#define OPTIONS                                                                                     \
-	(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | \
-	 PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
-
-static int guard_command(s32 pid)
-{
-	struct task *task;
-
-	if (ptrace(PTRACE_SEIZE, pid, 0, OPTIONS))
-		return errno;
-	task = guarded_add(pid, pid);
-	if (!task)
-		return ENOMEM;
-	task->guarded->doing = DOING_START;
-	return 0;
-}
-
-static void decided(s32 pid, u32 seq, u32 step)
-{
-	struct task *task = task_find(pid);
-
-	if (task)
-		go_on(task, call_told(task, seq, step));
-}
-
-int life_order(const struct order *order)
-{
-	switch (order->kind) {
-	case ORDER_GUARD:
-		return guard_command(order->pid);
-	case ORDER_LISTEN:
-		return install_listener(order->pid, order->value);
-	case ORDER_DECIDE:
-		decided(order->pid, order->value, order->value >> 32);
-		return 0;
-	}
-	return EINVAL;
 }

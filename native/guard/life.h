@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "../keeper/readers.h"
-#include "policy.h"
+#include "calls.h"
 
 /* What wait4() has said. */
 void life_handle(s32 pid, int status);
@@ -18,7 +18,7 @@ bool life_again(void);
 void life_read(struct job *job);
 /* Time has passed. */
 void life_tick(void);
-/* Carries out an order: 0, or an errno. */
-int life_order(const struct order *order);
+/* A task whose call is decided. */
+void life_go_on(struct task *task, enum after after);
 
 #endif

@@ -22,6 +22,7 @@
 #include "../keeper/tasks.h"
 #include "life.h"
 #include "limits.h"
+#include "orders.h"
 
 static void obey(const struct order *order)
 {
@@ -29,7 +30,7 @@ static void obey(const struct order *order)
 
 	if (!order) /* nobody gives orders any more */
 		_exit(1);
-	error = life_order(order);
+	error = orders_obey(order);
 	if (order->kind != ORDER_DECIDE)
 		control_answer(error);
 }

@@ -36,3 +36,10 @@ const u64 *policy_code(u32 at)
 {
 	return (const u64 *)policy_step(the_policy->steps) + at;
 }
+
+u32 policy_unsealed(u32 plan)
+{
+	const u8 *arguments = (const u8 *)(policy_code(0) + the_policy->code);
+
+	return plan < the_policy->plans ? arguments[plan] : 0;
+}

@@ -28,6 +28,7 @@ enum why {
 	WHY_ROOM = 5,    /* all of the arena is in use, or there is none */
 	WHY_DOOR = 6,    /* it could get around the guard */
 	WHY_ABI = 7,     /* it came by int 0x80, or with a number of x32 */
+	WHY_UNSEALED = 8, /* it is given what cannot be sealed, and the policy does not have that */
 };
 
 #define RULE_NONE 0xffff
@@ -64,6 +65,9 @@ struct policy {
 	u32 read_ms;   /* ... and of an input that cannot be read for so long: it is denied */
 	u32 has_mseal; /* whether the kernel keeps the arena closed */
 	u32 io_uring;  /* whether io_uring and aio are left open */
+	u32 plans;     /* bytes behind the code, of each plan the arguments that cannot be sealed; 0:
+			* they are let be */
+	u32 unused;
 	u64 secret;    /* the arguments of the call that asks for the arena's descriptor */
 	u64 secret2;
 	struct guarded_call calls[NUMBERS];
@@ -95,5 +99,8 @@ int policy_open(int fd);
 const struct guarded_call *policy_call(s64 nr);
 const struct step *policy_step(u32 index);
 const u64 *policy_code(u32 at);
+/* The arguments, as bits, through which a call by this plan is not to be given memory. */
+#define UNSEALED_IOCTL 0x80
+u32 policy_unsealed(u32 plan);
 
 #endif

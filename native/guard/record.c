@@ -57,6 +57,11 @@ const struct plan *record_plan(const struct task *task)
 	return plan_at(task->state->record.plan);
 }
 
+u32 record_plan_index(const struct task *task)
+{
+	return task->state->record.plan;
+}
+
 void record_inputs(struct task *task)
 {
 	struct task_state *state = task->state;

@@ -9,6 +9,7 @@
 void record_begin(struct task *task);
 /* The plan of the call; NULL where nobody has one. */
 const struct plan *record_plan(const struct task *task);
+u32 record_plan_index(const struct task *task);
 /* What the inputs are, as they were sealed. */
 void record_inputs(struct task *task);
 /* Nothing is known of the inputs. */

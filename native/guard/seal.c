@@ -2,9 +2,8 @@
 #define _GNU_SOURCE
 #include "seal.h"
 
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -17,7 +16,7 @@
 #define STRING_MAX (ROOM_LARGE + 1)
 #define BIG (~0ULL)
 
-enum { CLONE3 = 435, OPENAT2 = 437 };
+enum { CLONE3 = 435, SETXATTRAT = 463 };
 
 static void *in_room(const struct copying *copying, u64 at)
 {
@@ -200,21 +199,74 @@ static enum copied seal_clone(struct copying *copying, const struct guarded *gua
 	return redirect(copying, &args->set_tid, args->set_tid_size * sizeof(s32));
 }
 
+/* Structures that name one more buffer each, with its length. */
+static const struct inner {
+	s64 nr;
+	u8 arg;
+	u8 pointer;    /* where in the structure */
+	u8 length;
+	u8 length_size;
+	u8 each;       /* bytes of what is counted */
+} inners[] = {
+	{ SYS_pselect6, 5, 0, 8, 8, 1 },         /* a set of signals */
+	{ SYS_io_pgetevents, 5, 0, 8, 8, 1 },
+	{ SETXATTRAT, 4, 0, 8, 4, 1 },           /* xattr_args */
+	{ SYS_seccomp, 2, 8, 0, 2, 8 },          /* sock_fprog, and its instructions */
+};
+
+static enum copied seal_inner(struct copying *copying, s64 nr, u32 arg, const struct span *span)
+{
+	u8 *bytes = in_room(copying, span->at);
+	u64 length = 0;
+	u32 i;
+
+	for (i = 0; i < sizeof(inners) / sizeof(inners[0]); i++) {
+		const struct inner *inner = &inners[i];
+
+		if (inner->nr != nr || inner->arg != arg || span->size < inner->pointer + sizeof(u64) ||
+		    span->size < (u64)inner->length + inner->length_size)
+			continue;
+		memcpy(&length, bytes + inner->length, inner->length_size);
+		if (length > ROOM_LARGE)
+			return COPY_BIG;
+		return redirect(copying, (u64 *)(bytes + inner->pointer), length * inner->each);
+	}
+	return COPIED;
+}
+
+/* Where outputs go is an input: the array is sealed, and names the program's own memory. */
+static enum copied seal_targets(struct copying *copying, const struct guarded *guarded, const struct op *op,
+				u64 *pointer)
+{
+	u64 count = term(&guarded->passed, op->term_kind[0], op->term_value[0], op->term_plus[0], 0);
+
+	return redirect(copying, pointer, (count < IOV_MAX ? count : IOV_MAX) * sizeof(struct user_iovec));
+}
+
+static enum copied seal_one(struct copying *copying, struct guarded *guarded, const struct op *op, u32 i)
+{
+	u64 *pointer = &guarded->sealed.args[op->arg];
+	struct span *span = &guarded->spans[i];
+	enum copied how;
+
+	span->size = 0;
+	if (!*pointer)
+		return COPIED;
+	if (op->flags & OP_OUT)
+		return seal_targets(copying, guarded, op, pointer);
+	how = seal_input(copying, &guarded->passed, op, pointer, &span->size);
+	span->at = *pointer - copying->room->addr;
+	return how ? how : seal_inner(copying, guarded->passed.nr, op->arg, span);
+}
+
 static enum copied seal_all(struct copying *copying, struct guarded *guarded, const struct plan *plan)
 {
 	enum copied how = COPIED;
 	u32 i;
 
 	guarded->sealed = guarded->passed;
-	for (i = 0; !how && i < plan->inputs; i++) {
-		const struct op *op = &the_trace.ops[plan->first + i];
-		u64 *pointer = &guarded->sealed.args[op->arg];
-
-		guarded->spans[i].size = 0;
-		if (*pointer)
-			how = seal_input(copying, &guarded->passed, op, pointer, &guarded->spans[i].size);
-		guarded->spans[i].at = *pointer - copying->room->addr;
-	}
+	for (i = 0; !how && i < plan->ops; i++)
+		how = seal_one(copying, guarded, &the_trace.ops[plan->first + i], i);
 	if (!how && guarded->passed.nr == CLONE3 && guarded->passed.args[0])
 		how = seal_clone(copying, guarded);
 	return how;
@@ -238,50 +290,4 @@ enum copied seal_call(struct task *task, const struct plan *plan, struct range *
 		room_return(guarded->arena, &guarded->room);
 		large = true;
 	}
-}
-
-/* What openat2 refuses, and open and openat do not look at: fs/open.c, build_open_how(). */
-#define OPEN_FLAGS                                                                               \
-	(O_RDONLY | O_WRONLY | O_RDWR | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |       \
-	 O_NDELAY | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT | 0100000 | O_DIRECTORY | \
-	 O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
-#define PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
-enum { LARGE_FILE = 0100000 };
-
-/* dfd, path, flags, mode of the three that open. */
-static void open_arguments(const struct entered *call, u64 *args)
-{
-	bool has_folder = call->nr == SYS_openat, creates = call->nr == SYS_creat;
-
-	args[0] = has_folder ? call->args[0] : (u64)AT_FDCWD;
-	args[1] = call->args[has_folder];
-	args[2] = creates ? O_CREAT | O_WRONLY | O_TRUNC : call->args[1 + has_folder];
-	args[3] = creates ? call->args[1] : call->args[2 + has_folder];
-}
-
-enum copied seal_open(struct guarded *guarded, u64 resolve)
-{
-	struct copying copying = { .room = &guarded->room };
-	struct entered *sealed = &guarded->sealed;
-	struct open_how *how;
-	u64 args[4], at;
-
-	if (sealed->nr == OPENAT2) {
-		if (sealed->args[3] < sizeof(*how) || !sealed->args[2])
-			return COPIED; /* the kernel refuses it */
-		how = in_room(&copying, sealed->args[2] - guarded->room.addr);
-		how->resolve |= resolve;
-		return COPIED;
-	}
-	open_arguments(sealed, args);
-	if (copy_nothing(&copying, sizeof(*how), &at))
-		return COPY_BIG;
-	how = in_room(&copying, at);
-	how->flags = args[2] & OPEN_FLAGS;
-	how->flags &= how->flags & O_PATH ? PATH_FLAGS : ~0ULL;
-	how->flags |= how->flags & O_PATH ? 0 : LARGE_FILE;
-	how->mode = how->flags & O_CREAT || (how->flags & O_TMPFILE) == O_TMPFILE ? args[3] & 07777 : 0;
-	how->resolve = resolve;
-	*sealed = (struct entered){ OPENAT2, { args[0], args[1], guarded->room.addr + at, sizeof(*how) } };
-	return COPIED;
 }

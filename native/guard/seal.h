@@ -11,7 +11,5 @@
 enum copied seal_call(struct task *task, const struct plan *plan, struct range *absent);
 /* Of a sealed clone3. */
 u64 seal_clone_flags(const struct guarded *guarded);
-/* The open of a sealed path as openat2 with these RESOLVE_*, in the same room. */
-enum copied seal_open(struct guarded *guarded, u64 resolve);
 
 #endif

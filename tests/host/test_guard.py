@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 from guarded import ALL, FOLDER, FORBIDDEN, HERE, guard, program
+from probes import no_userfaultfd
 
+NO_USERFAULTFD = no_userfaultfd()
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="it guards x86-64 only")
 
 RACE = (HERE / "race.toml").read_text()
 # Calls of each class: 50,000 in all. More: FAULTIN_RACE=1000000 (docs/guard.md).
 CALLS = int(os.environ.get("FAULTIN_RACE", "50000"))
 CLASSES = {
-    "path": 0.3,
+    "path": 0.27,
+    "symlink": 0.03,
     "sockaddr": 0.2,
     "open_how": 0.2,
     "iovec": 0.15,
@@ -75,8 +78,20 @@ def test_a_restarted_call_is_decided_again(native):
     ] == ["allow", "deny"]
 
 
-def test_the_exec_of_a_thread_takes_a_waiting_call_along():
-    ran = guard(FORBIDDEN, program("inputs"), "exec-by-thread", FOLDER)
+def test_a_restarted_call_keeps_to_what_its_rule_resolves():
+    rule = f"""[[rule]]
+calls = "open,openat"
+where = 'path.startswith("{FOLDER}")'
+action = "allow"
+resolve = ["no_symlinks"]
+"""
+    ran = guard(rule + FORBIDDEN, program("inputs"), "restart", FOLDER)
+    assert ran.words == {"restart": "EACCES"}  # openat2 in between, and openat again
+
+
+@pytest.mark.parametrize("who", ["thread", "leader"])
+def test_an_exec_takes_a_waiting_call_along(who):
+    ran = guard(FORBIDDEN, program("inputs"), f"exec-by-{who}", FOLDER)
     assert (ran.status, ran.words) == (0, {"forbidden": "EACCES"})
 
 
@@ -93,13 +108,12 @@ def test_absent_pages_are_read_and_bad_ones_are_denied():
     assert {d["why"] for d in ran.decisions if d["action"] == "deny"} == {"fault"}
 
 
+@pytest.mark.skipif(bool(NO_USERFAULTFD), reason=NO_USERFAULTFD)
 def test_a_page_that_never_comes_is_not_waited_for():
     began = time.monotonic()
     # without it userfaultfd does not see the faults of others
     policy = 'read_seconds = 0.5\nkeep_capabilities = ["sys_ptrace"]\n' + FORBIDDEN
     ran = guard(policy, program("inputs"), "stalled", FOLDER)
-    if ran.words == {"stalled": "none"}:
-        pytest.skip("the kernel has no userfaultfd")
     assert ran.words == {"stalled": "EFAULT", "allowed": "ok"} and time.monotonic() - began < 10
     assert [d["why"] for d in ran.decisions if d["action"] == "deny"] == ["stalled"]
 
@@ -124,11 +138,40 @@ def test_links_are_not_followed_where_the_policy_says_so():
     assert ran.words == {"made": "ok", "file": "ok", "link": "ELOOP", "creat": "ok"}
 
 
+def test_opens_stay_beneath_their_folder_where_the_policy_says_so():
+    rule = '[[rule]]\ncalls = "openat"\naction = "allow"\nresolve = ["beneath"]\n'
+    rule += "where = 'path.endswith(\"file\")'\n"
+    ran = guard(rule, program("inputs"), "beneath", FOLDER)
+    assert ran.words == {"inside": "ok", "up": "EXDEV", "absolute": "EXDEV", "link": "EXDEV"}
+
+
 def test_nothing_that_the_program_passed_is_changed():
     assert guard(ALL, program("inputs"), "unchanged", FOLDER).words == {
         "register": "ok",
         "vector": "ok",
     }
+
+
+def test_what_names_more_inputs_is_followed():
+    ran = guard(ALL, program("inputs"), "inner", FOLDER)
+    assert ran.words == {"readv": "ok", "bases": "ok", "pselect": "EINTR"}
+    assert [d["args"]["filename"] for d in ran.of("openat")][-1] == f"{FOLDER}/A-file"
+    assert ["SIGUSR1"] in [d["args"]["nset"] for d in ran.of("rt_sigprocmask")]
+    own = guard(ALL, program("ways"), "filter-errno")
+    assert own.words["forbidden"] == "ENOMEDIUM"
+
+
+def test_what_cannot_be_sealed_is_named_or_denied():
+    let = guard(ALL, program("inputs"), "unsealed", FOLDER)
+    assert let.words["offset"] == let.words["name"] == "OPEN"
+    assert [d.get("unsealed") for d in let.of("sendfile")] == [["offset"], None]
+    assert [d["unsealed"] for d in let.of("getsockname")] == [["usockaddr_len"]]
+    strict = guard('unsealed = "deny"\n' + ALL, program("inputs"), "unsealed", FOLDER)
+    assert strict.words == {
+        "offset": "EOPNOTSUPP", "no-offset": "ok", "name": "EOPNOTSUPP", "ioctl": "EOPNOTSUPP",
+        "ioctl-out": "ok",
+    }  # fmt: skip
+    assert {d["why"] for d in strict.decisions if d["action"] == "deny"} == {"unsealed"}
 
 
 SCRIPT = """

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real programs do under a guard of every call what they do without: their output is the same.
 
-Those that this machine does not have are left out with a word: postgres, node and curl come
-from the system's packages. FAULTIN_LONG=1 runs pgbench for longer.
+All come from the system's packages, which tests/run installs. FAULTIN_LONG=1 runs pgbench for
+longer.
 """
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def both(*command: Any, **options: Any) -> tuple[int, str, str]:
 def needs(name: str) -> str:
     found = shutil.which(name)
     if not found:
-        pytest.skip(f"{name} is not installed: apt-get install it, and this is tested")
+        pytest.fail(f"{name} is not installed: apt-get install it, for a comparison with it")
     return found
 
 
@@ -163,34 +164,52 @@ def test_node(folder):
     assert status == 0 and "done 2000000" in output
 
 
-def postgres(name: str) -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    if not found or os.geteuid():
-        pytest.skip("postgres is not installed, or we are not root: apt-get install postgresql")
-    return found[-1]
+def postgres() -> Path:
+    """Where its programs are."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.fail("postgres is not installed: apt-get install postgresql, for a comparison")
+    return found[-1].parent
+
+
+def database(own: Path, before: list[str]) -> dict[str, str]:
+    """A server in a folder, a benchmark of it, and its end: what all of them said, without the
+    folder's name, and without figures where they are measured."""
+    binaries, seconds = postgres(), 20 if LONG else 2
+    script = f"""
+    set -e
+    {binaries}/initdb -N -D {own}/data -A trust > {own}/initdb.log
+    {binaries}/pg_ctl -D {own}/data -l {own}/server.log -w \\
+        -o "-k {own} -c listen_addresses=''" start > /dev/null
+    {binaries}/createdb -h {own} bench
+    {binaries}/pgbench -h {own} -q -i bench 2> /dev/null
+    {binaries}/pgbench -h {own} -c 4 -j 2 -T {seconds} bench > {own}/bench.log 2>&1
+    {binaries}/psql -h {own} -At bench -c 'select sum(abalance) = (select sum(delta)
+        from pgbench_history), count(*) from pgbench_accounts'
+    {binaries}/pg_ctl -D {own}/data -w stop > /dev/null
+    """
+    ran = run(*before, "sh", "-c", script, cwd="/")
+    assert ran == (0, "t|100000\n", ""), (ran, list(own.glob("*.log")))
+    log = (own / "bench.log").read_text()
+    print(next(line for line in log.splitlines() if line.startswith("tps")))
+    return {
+        "initdb": (own / "initdb.log").read_text().replace(str(own), "HERE"),
+        "pgbench": re.sub(r"(?<== )[\d.]+|(?<=processed: )\d+", "N", log),
+    }
 
 
 def test_postgres():
-    binaries = postgres("initdb").parent
-    owner = pwd.getpwnam("postgres")
-    seconds = 20 if LONG else 3
-    with open_folder() as own:
-        os.chown(own, owner.pw_uid, owner.pw_gid)
-        script = f"""
-        set -e
-        {binaries}/initdb -D {own}/data -A trust > {own}/initdb.log
-        {binaries}/pg_ctl -D {own}/data -l {own}/server.log -w \\
-            -o "-k {own} -c listen_addresses=''" start > /dev/null
-        {binaries}/createdb -h {own} bench
-        {binaries}/pgbench -h {own} -q -i bench 2> /dev/null
-        {binaries}/pgbench -h {own} -c 4 -j 2 -T {seconds} bench > {own}/bench.log 2>&1
-        {binaries}/psql -h {own} -At bench -c 'select sum(abalance) = (select sum(delta)
-            from pgbench_history), count(*) from pgbench_accounts'
-        {binaries}/pg_ctl -D {own}/data -w stop > /dev/null
-        """
-        options = ["--audit", "/dev/null", "-u", "postgres"]
-        ran = run(*words(ALL, *options), "--", "sh", "-c", script, cwd="/")
-        assert ran == (0, "t|100000\n", ""), (ran, list(own.glob("*.log")))
-        log = (own / "bench.log").read_text()
-        assert "number of failed transactions: 0 (0.000%)" in log
-        print(next(line for line in log.splitlines() if line.startswith("tps")))
+    """It does not run as root: then it runs as the user that its package made."""
+    root = os.geteuid() == 0
+    found = []
+    for before in (
+        ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if root else [],
+        [*words(ALL, "--audit", "/dev/null", *(["-u", "postgres"] if root else [])), "--"],
+    ):
+        with open_folder() as own:
+            if root:
+                owner = pwd.getpwnam("postgres")
+                os.chown(own, owner.pw_uid, owner.pw_gid)
+            found.append(database(own, before))
+    assert found[0] == found[1]
+    assert "number of failed transactions: 0 (0.000%)" in found[1]["pgbench"]

@@ -110,7 +110,7 @@ def _guard(arguments: argparse.Namespace, policy, table, words: list[str], learn
         command.cancel()
         raise
     offset = time.time_ns() - time.monotonic_ns()
-    auditor = Auditor(policy, Decoder(found.plans, offset), audit)
+    auditor = Auditor(found, Decoder(found.plans, offset), audit)
     guarded = Guarded(command, supervisor, Decider(found, supervisor.steps, offset), auditor, tell)
     ignore_terminal(guarded)
     guarded.run(policy)

@@ -6,26 +6,38 @@ inputs as they were sealed, which is what the kernel has read.
 """
 
 import sys
+from dataclasses import dataclass
 from typing import Protocol
 
 from faultin.decode.calls import Decoder
 from faultin.drain.wire import Record
 from faultin.event import Event
 from faultin.guard.image import DECISION, DECISION_OP, RULE_NONE
-from faultin.guard.policy import Action, Policy
+from faultin.guard.policy import Action
+from faultin.guard.rules import Guarding
 from faultin.sinks.json_values import to_json
 from faultin.sinks.jsonl import event_object
 from faultin.sinks.output import Output
 from faultin.sinks.text import Style, Text
 
 # enum why of native/guard/policy.h
-WHY = ("rule", "default", "fault", "stalled", "size", "room", "door", "abi")
+WHY = ("rule", "default", "fault", "stalled", "size", "room", "door", "abi", "unsealed")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """rule: its name, None where none decided; unsealed: arguments of which nothing is told."""
+
+    action: Action
+    rule: str | None
+    why: str
+    unsealed: list[str]
 
 
 class Audit(Protocol):
     """Where decisions go."""
 
-    def write(self, event: Event, action: Action, rule: str | None, why: str) -> None: ...
+    def write(self, event: Event, decision: Decision) -> None: ...
 
     def flush(self) -> None: ...
 
@@ -38,9 +50,12 @@ class JsonAudit:
     def __init__(self, output: Output) -> None:
         self._output = output
 
-    def write(self, event: Event, action: Action, rule: str | None, why: str) -> None:
-        decided = {"action": action.name.lower(), "rule": rule, "why": why}
-        self._output.write(to_json({**decided, **event_object(event)}) + b"\n")
+    def write(self, event: Event, decision: Decision) -> None:
+        decided = {
+            "action": decision.action.name.lower(), "rule": decision.rule, "why": decision.why,
+        }  # fmt: skip
+        outside = {"unsealed": decision.unsealed} if decision.unsealed else {}
+        self._output.write(to_json({**decided, **event_object(event), **outside}) + b"\n")
 
     def flush(self) -> None:
         self._output.flush()
@@ -57,9 +72,9 @@ class TextAudit:
         self._output = Output.open(None, sys.stderr.buffer)
         self._text = Text(self._output, Style(always_pid=True))
 
-    def write(self, event: Event, action: Action, rule: str | None, why: str) -> None:
-        by = f"rule {rule}" if rule else why
-        self._output.write(f"faultin: {action.name.lower()} ({by}): ".encode())
+    def write(self, event: Event, decision: Decision) -> None:
+        by = f"rule {decision.rule}" if decision.rule else decision.why
+        self._output.write(f"faultin: {decision.action.name.lower()} ({by}): ".encode())
         self._text.write([event])
         self._output.flush()
 
@@ -73,9 +88,9 @@ class TextAudit:
 class Auditor:
     """Records become decisions in an Audit."""
 
-    def __init__(self, policy: Policy, decoder: Decoder, audit: Audit) -> None:
-        self._rules = [rule.name for rule in policy.rules]
-        self._decoder, self._audit = decoder, audit
+    def __init__(self, guarding: Guarding, decoder: Decoder, audit: Audit) -> None:
+        self._rules = [rule.name for rule in guarding.policy.rules]
+        self._guarding, self._decoder, self._audit = guarding, decoder, audit
         self.decisions = 0
 
     def take(self, record: Record) -> None:
@@ -86,7 +101,17 @@ class Auditor:
         rule, action, why, _ = DECISION.unpack(piece.data)
         name = None if rule == RULE_NONE else self._rules[rule]
         self.decisions += 1
-        self._audit.write(self._decoder.event(record), Action(action), name, WHY[why])
+        decision = Decision(Action(action), name, WHY[why], self._unsealed(record))
+        self._audit.write(self._decoder.event(record), decision)
+
+    def _unsealed(self, record: Record) -> list[str]:
+        """Arguments that were given, and that the call reads where the program can write."""
+        bits = self._guarding.unsealed.get(record.plan, 0)
+        if not bits:
+            return []
+        arguments = self._guarding.plans.plans[record.plan].arguments
+        given = zip(arguments, record.arguments, strict=False)
+        return [a.name for bit, (a, value) in enumerate(given) if bits >> bit & 1 and value]
 
     def flush(self) -> None:
         self._audit.flush()

@@ -77,7 +77,8 @@ def _advice(found: Guarding, table: Table) -> list[str]:
         call = found.plans.plans[number].syscall
         # of the whole plan: what is not sealed is not captured
         if inputs := _unsealed(table, number):
-            lines.append(f"not sealed: {call.name}: {', '.join(inputs)}")
+            outcome = "not sealed" if found.policy.unsealed else "denied if given"
+            lines.append(f"{outcome}: {call.name}: {', '.join(inputs)}")
     for rule in found.policy.rules:
         if re.search(r"\bcomm\b", rule.where):
             lines.append(f"{rule.name}: a program can choose its comm")

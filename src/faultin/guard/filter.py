@@ -21,11 +21,12 @@ _STOP, _ALLOW = (RETURN, 0, 0, TRACE), (RETURN, 0, 0, ALLOW)
 _CLONE_UNTRACED, _CLONE_VM, _CLONE_FILES = 0x00800000, 0x100, 0x400
 # What is stopped of a call that is only watched, by one of its arguments.
 _EQUALS = {
-    "prctl": (0, 4),  # PR_SET_DUMPABLE
+    "prctl": (0, (4, 35)),  # PR_SET_DUMPABLE, PR_SET_MM
 }
 _BITS = {
     "mmap": (3, 0x10),  # MAP_FIXED
     "shmat": (2, 0o40000),  # SHM_REMAP
+    "seccomp": (1, 8),  # SECCOMP_FILTER_FLAG_NEW_LISTENER
 }
 
 
@@ -60,8 +61,9 @@ def _kind(name: str, guarding: Guarding, number: int) -> str:
 def guarding_filter(guarding: Guarding, table: Table, secret: tuple[int, int]) -> bytes:
     """The program. secret: two numbers of 64 bits that nobody can guess."""
     leaves: dict[str, Code] = {"stop": [_STOP], "allow": [_ALLOW]}
-    for name, (position, value) in _EQUALS.items():
-        leaves[name] = [_argument(position), (EQUAL, 0, 1, value), _STOP, _ALLOW]
+    for name, (position, values) in _EQUALS.items():
+        tests = [(EQUAL, left, not left, v) for left, v in zip((1, 0), values, strict=True)]
+        leaves[name] = [_argument(position), *tests, _STOP, _ALLOW]
     for name, (position, bits) in _BITS.items():
         leaves[name] = [_argument(position), (ANY_OF, 0, 1, bits), _STOP, _ALLOW]
     leaves["clone"] = _clone_leaf()

@@ -14,7 +14,7 @@ from faultin.guard.rules import Guarding, Step
 RULE_NONE = 0xFFFF
 DECISION_OP = 0xFFFE
 DECISION = Struct("<HBBi")  # struct decision
-_HEAD = Struct("<IIIIiIIIQQ")
+_HEAD = Struct("<IIIIiIIIIIQQ")
 _CALL = Struct("<IHBB")
 _STEP = Struct("<HBBiII")
 _WATCHED, _DECIDED = 1, 2
@@ -53,6 +53,14 @@ def _recorded(guarding: Guarding, steps: tuple[Step, ...]) -> bool:
     )
 
 
+def _unsealed(guarding: Guarding) -> bytes:
+    """A byte a plan (sealing.unsealed_bits)."""
+    found = bytearray(max(guarding.performed.plans) + 1)
+    for index, bits in guarding.unsealed.items():
+        found[index] = bits
+    return bytes(found)
+
+
 def policy_image(
     guarding: Guarding, audits: bool, has_mseal: bool, secret: tuple[int, int], native: bool
 ) -> tuple[bytes, list[Step]]:
@@ -70,9 +78,10 @@ def policy_image(
         steps += found
         packed += [_step(step, conditions.add(number, step)) for step in found]
     words = b"".join(word.to_bytes(8, "little") for word in conditions.words)
+    unsealed = b"" if policy.unsealed else _unsealed(guarding)
     head = _HEAD.pack(
         len(steps), len(conditions.words), audits, policy.default, policy.errno,
         int(policy.read_seconds * 1000),
-        has_mseal, policy.io_uring, *secret,
+        has_mseal, policy.io_uring, len(unsealed), 0, *secret,
     )  # fmt: skip
-    return b"".join([head, *calls, *packed, words]), steps
+    return b"".join([head, *calls, *packed, words, unsealed]), steps

@@ -12,6 +12,7 @@ from typing import Any
 
 from faultin.errors import OutputError
 from faultin.event import Event
+from faultin.guard.audit import Decision
 from faultin.guard.policy import Action, Policy
 from faultin.values import Truncated
 
@@ -36,9 +37,10 @@ class Learning:
         self._paths: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._hosts: dict[str, set[tuple[str, int]]] = defaultdict(set)
         self._others: set[str] = set()
+        self._write("# the command has not ended\n")  # what cannot be written is told now
 
-    def write(self, event: Event, action: Action, rule: str | None, why: str) -> None:
-        if action is not Action.ALLOW or (event.ret is not None and event.ret < 0):
+    def write(self, event: Event, decision: Decision) -> None:
+        if decision.action is not Action.ALLOW or (event.ret is not None and event.ret < 0):
             return
         call = event.label
         address = _address(event.args)
@@ -57,9 +59,12 @@ class Learning:
         """Nothing."""
 
     def close(self, decisions: int) -> None:
+        self._write(self._policy())
+
+    def _write(self, text: str) -> None:
         try:
             with open(self._path, "w", encoding="utf-8") as file:
-                file.write(self._policy())
+                file.write(text)
         except OSError as error:
             raise OutputError(f"cannot write {self._path}", error.strerror or str(error)) from None
 

@@ -19,8 +19,8 @@ _RESOLVE = {  # uapi/linux/openat2.h
     "no_xdev": 1, "no_magiclinks": 2, "no_symlinks": 4, "beneath": 8, "in_root": 16,
 }  # fmt: skip
 _KEYS = {
-    "default": str, "errno": str, "guard": str, "io_uring": str, "read_seconds": (int, float),
-    "keep_capabilities": list, "rule": list,
+    "default": str, "errno": str, "guard": str, "io_uring": str, "unsealed": str,
+    "read_seconds": (int, float), "keep_capabilities": list, "rule": list,
 }  # fmt: skip
 _RULE_KEYS = {
     "name": str, "calls": str, "where": str, "action": str, "errno": str, "resolve": list,
@@ -54,13 +54,14 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """guard: calls that are decided beside those that rules name, "" for none; read_seconds:
-    how long an input may take to be read."""
+    how long an input may take to be read; io_uring, unsealed: whether they are let be."""
 
     rules: tuple[Rule, ...]
     default: Action = Action.ALLOW
     errno: int = errno.EPERM
     guard: str = ""
     io_uring: bool = False
+    unsealed: bool = True
     read_seconds: float = 2.0
     keep_capabilities: tuple[str, ...] = field(default=())
     source: str = "policy"
@@ -105,11 +106,16 @@ def parse(text: str, source: str = "policy") -> Policy:
     seconds = float(found.get("read_seconds", 2.0))
     if not 0 < seconds <= _SECONDS_MAX:
         raise UsageError(f"{source}: read_seconds", f"more than 0, and at most {_SECONDS_MAX}")
-    io_uring = found.get("io_uring", "deny")
-    if io_uring not in ("allow", "deny"):
-        raise UsageError(f"{source}: io_uring", f"{io_uring!r} is neither allow nor deny")
+    io_uring = _is_allowed(source, "io_uring", found.get("io_uring", "deny"))
+    unsealed = _is_allowed(source, "unsealed", found.get("unsealed", "allow"))
     kept = tuple(_capability(source, name) for name in found.get("keep_capabilities", []))
-    return Policy(rules, default, number, guard, io_uring == "allow", seconds, kept, source)
+    return Policy(rules, default, number, guard, io_uring, unsealed, seconds, kept, source)
+
+
+def _is_allowed(source: str, key: str, word: str) -> bool:
+    if word not in ("allow", "deny"):
+        raise UsageError(f"{source}: {key}", f"{word!r} is neither allow nor deny")
+    return word == "allow"
 
 
 def _rule(source: str, position: int, rule: Any, number: int) -> Rule:
@@ -145,7 +151,8 @@ def _check_keys(place: str, prefix: str, table: dict[str, Any], known: dict[str,
             advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise UsageError(f"{place}: {key}", "there is no such key", advice)
         if not isinstance(value, known[key]) or isinstance(value, bool):
-            raise UsageError(f"{place}: {key}", f"it is not {_WORDS[known[key]]}")
+            advice = "write [[rule]]" if key == "rule" else ""
+            raise UsageError(f"{place}: {key}", f"it is not {_WORDS[known[key]]}", advice)
 
 
 def _action(place: str, key: str, name: str) -> Action:

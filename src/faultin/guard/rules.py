@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from faultin.codegen.plan import Plans, plan
 from faultin.errors import QueryError, UsageError
 from faultin.guard.policy import Action, Policy, Rule
-from faultin.guard.sealing import sealed, unsealed
+from faultin.guard.sealing import performed, sealed, unsealed, unsealed_bits
 from faultin.query.fields import LATE
 from faultin.query.query import Query, parse_where
 from faultin.query.scope import Scope
@@ -22,7 +22,7 @@ from faultin.syscalls.table import Table
 # Calls that could get around the guard, or whose children could (native/guard/doors.c).
 DOORS = (
     "ptrace", "pidfd_getfd", "process_vm_writev", "io_setup", "io_uring_setup", "io_uring_enter",
-    "io_uring_register", "prctl", "clone", "clone3",
+    "io_uring_register", "prctl", "seccomp", "clone", "clone3",
 )  # fmt: skip
 # ... where the kernel has no mseal.
 MOVING = ("mmap", "munmap", "mprotect", "pkey_mprotect", "remap_file_pages", "mremap", "shmat")
@@ -43,11 +43,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Guarding:
-    """A policy that can be carried out. steps: by the number of the call, those that are
+    """A policy that can be carried out. plans: what is captured, for rules and the audit;
+    performed: what the guard seals, which is more; unsealed: by plan, arguments (bits) through
+    which a decided call reads memory that is not; steps: by the number of the call, those that are
     decided; stopped: these, and those that are only watched."""
 
     policy: Policy
     plans: Plans
+    performed: Plans
+    unsealed: dict[int, int]
     steps: dict[int, tuple[Step, ...]]
     stopped: frozenset[int]
 
@@ -71,7 +75,13 @@ def guarding(policy: Policy, table: Table, has_mseal: bool) -> Guarding:
             stopped |= {table.by_name(name).nr}
     whole = plan(table, stopped)
     plans = plan(table, stopped, {index: sealed(each) for index, each in whole.plans.items()})
-    plans = replace(plans, foreign=True)  # what comes another way is stopped too, and denied
+    inside = plan(table, stopped, {index: performed(each) for index, each in whole.plans.items()})
+    plans = _numbered(plans, inside)
+    outside = {
+        index: unsealed_bits(each)
+        for index, each in whole.plans.items()
+        if each.syscall.nr in decided and not _is_narrow(index, each.syscall.nr, whole)
+    }
     steps: dict[int, list[Step]] = {number: [] for number in decided}
     for position, (rule, numbers) in enumerate(zip(policy.rules, chosen, strict=True)):
         _check_resolve(rule, table, numbers)
@@ -79,7 +89,18 @@ def guarding(policy: Policy, table: Table, has_mseal: bool) -> Guarding:
         step = Step(position, rule.action, rule.errno, rule.resolve, query)
         for number in numbers:
             steps[number].append(step)
-    return Guarding(policy, plans, {n: tuple(found) for n, found in steps.items()}, stopped)
+    decisions = {number: tuple(found) for number, found in steps.items()}
+    return Guarding(policy, plans, replace(inside, foreign=True), outside, decisions, stopped)
+
+
+def _numbered(plans: Plans, performed: Plans) -> Plans:
+    """The operations as the guard numbers them, which performs more: all of these behind those
+    that are captured, in each plan. What comes another way is stopped too, and denied."""
+    numbered = {
+        index: replace(each, first=performed.plans[index].first)
+        for index, each in plans.plans.items()
+    }
+    return replace(plans, plans=numbered, foreign=True)
 
 
 def _numbers(table: Table, expression: str, place: str) -> frozenset[int]:

@@ -69,7 +69,7 @@ class Supervisor:
         self._told = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_PATIENCE)
-        plans = memfd("faultin-plans", trace_image(guarding.plans, options))
+        plans = memfd("faultin-plans", trace_image(guarding.performed, options))
         policy = memfd("faultin-policy", image)
         fds = [self._ring_fd, self._wake_fd, plans, policy, theirs.fileno()]
         ring, wake, plans_word, policy_word, control = map(str, fds)

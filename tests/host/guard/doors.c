@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tries to move, replace or write the guard's memory, in all ways that there are. */
-#include "arena.h"
+/* Tries to move, replace or take away the guard's memory, in all ways that there are. */
+#include "tries.h"
 
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sys/ioctl.h>
-#include <sys/ptrace.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-
-#define PAGE 4096
-
-static struct arena_place place;
 
 static long try_munmap(void) { return munmap((void *)place.addr, PAGE); }
 static long try_munmap_around(void) { return munmap((void *)(place.addr - PAGE), place.size + 2 * PAGE); }
@@ -39,6 +32,16 @@ static long try_mremap_onto(void)
 	return (long)mremap(from, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place.addr);
 }
 
+static long try_mremap_dontunmap(void)
+{
+	return (long)mremap((void *)place.addr, place.size, place.size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+}
+
+/* Of shared memory, an old length of 0 asks for a second mapping. */
+static long try_mremap_again(void) { return (long)mremap((void *)place.addr, 0, place.size, MREMAP_MAYMOVE); }
+
+static long try_mremap_shrink(void) { return (long)mremap((void *)place.addr, place.size, PAGE, 0); }
+
 static long try_fixed(void)
 {
 	return (long)mmap((void *)place.addr, PAGE, PROT_READ | PROT_WRITE,
@@ -50,6 +53,27 @@ static long try_fixed_around(void)
 	return (long)mmap((void *)(place.addr - PAGE), place.size + 2 * PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
+
+/* A mapping of huge pages takes whole ones, however little is asked for. */
+static long try_fixed_huge(void)
+{
+	uintptr_t huge = 2 << 20;
+
+	if (place.addr % huge == 0) { /* none that begins below it can reach into it */
+		errno = EACCES;
+		return -1;
+	}
+	return (long)mmap((void *)((place.addr - 1) & ~(huge - 1)), PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB, -1, 0);
+}
+
+static long try_noreplace(void)
+{
+	return (long)mmap((void *)place.addr, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+static long try_shadow_stack(void) { return syscall(453, place.addr, PAGE, 0); }
 
 static long try_remap_file_pages(void) { return syscall(SYS_remap_file_pages, place.addr, PAGE, 0, 1, 0); }
 
@@ -73,6 +97,61 @@ static long try_brk(void)
 		return 0;
 	errno = ENOMEM;
 	return -1;
+}
+
+/* The heap is said to reach beyond the arena, and is then given back. */
+static long try_set_mm(void)
+{
+	uintptr_t heap = (uintptr_t)sbrk(0), beyond = place.addr + place.size;
+	struct prctl_mm_map map = {
+		.start_code = heap - 1, .end_code = heap, .start_data = heap - 1, .end_data = heap,
+		.start_brk = heap, .brk = beyond, .start_stack = place.addr, .arg_start = heap - 1,
+		.arg_end = heap, .env_start = heap - 1, .env_end = heap, .exe_fd = -1,
+	};
+
+	if (prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0))
+		return -1;
+	syscall(SYS_brk, place.addr);
+	return 0;
+}
+
+/* What discards pages of shared memory, or lets them go: they come back as they were. */
+static long advise(int advice)
+{
+	return madvise((void *)place.addr, place.size, advice);
+}
+
+static long try_remove(void) { return advise(MADV_REMOVE); }
+static long try_free(void) { return advise(MADV_FREE); }
+static long try_wipeonfork(void) { return advise(MADV_WIPEONFORK); }
+static long try_hwpoison(void) { return advise(MADV_HWPOISON); }
+static long try_populate_write(void) { return advise(MADV_POPULATE_WRITE); }
+
+/* Allowed, as nothing comes of it. */
+static long harmless(int advice)
+{
+	advise(advice);
+	errno = EACCES;
+	return -1;
+}
+
+static long try_dontneed(void) { return harmless(MADV_DONTNEED); }
+static long try_pageout(void) { return harmless(21); }
+static long try_collapse(void) { return harmless(25); }
+
+/* Linux 6.15 takes it for mappings of files: the kernel then reads nothing there, and the
+ * program has denied itself all its calls. */
+static long try_guard_pages(void)
+{
+	long ret = advise(102);
+	int fd;
+
+	if (ret < 0)
+		return ret;
+	fd = open("/tmp/forbidden", O_RDONLY);
+	advise(103);
+	errno = EACCES;
+	return fd >= 0 ? fd : -1;
 }
 
 /* Whether a child has no sealed memory, and something else could be put in its place. */
@@ -113,90 +192,7 @@ static long try_process_madvise(void)
 	return child_has_none();
 }
 
-static long write_at(const char *path)
-{
-	int fd = open(path, O_RDWR);
-
-	return fd < 0 ? -1 : pwrite(fd, "/x", 2, place.addr);
-}
-
-static long try_self_mem(void) { return write_at("/proc/self/mem"); }
-
-/* Both were forked from one program, and have the arena at the same address. */
-static long try_other_mem(void)
-{
-	pid_t child = fork();
-	char path[64];
-	long ret;
-
-	if (!child)
-		for (;;)
-			pause();
-	snprintf(path, sizeof(path), "/proc/%d/mem", child);
-	ret = write_at(path);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-	return ret;
-}
-
-static long writev_to(pid_t pid, uintptr_t addr)
-{
-	struct iovec here = { "/x", 2 }, there = { (void *)addr, 2 };
-
-	return process_vm_writev(pid, &here, 1, &there, 1, 0);
-}
-
-static long try_vm_writev(void) { return writev_to(getpid(), place.addr); }
-
-static long try_read_into(void)
-{
-	int zero = open("/dev/zero", O_RDONLY);
-
-	return read(zero, (void *)place.addr, 16);
-}
-
-static long try_traceme(void) { return ptrace(PTRACE_TRACEME, 0, 0, 0); }
-
-static long try_ptrace_sibling(void)
-{
-	pid_t child = fork();
-	long ret;
-
-	if (!child)
-		for (;;)
-			pause();
-	ret = ptrace(PTRACE_SEIZE, child, 0, 0);
-	if (ret < 0)
-		ret = ptrace(PTRACE_ATTACH, child, 0, 0);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-	return ret;
-}
-
-static int faults(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
-		say("userfaultfd", "none");
-		exit(3);
-	}
-	return fd;
-}
-
-static long try_uffd_arena(void)
-{
-	struct uffdio_register range = { .range = { place.addr, place.size },
-					 .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	return ioctl(faults(), UFFDIO_REGISTER, &range);
-}
-
-static const struct {
-	const char *name;
-	long (*run)(void);
-} tries[] = {
+static const struct try tries[] = {
 	{ "munmap", try_munmap },
 	{ "munmap-around", try_munmap_around },
 	{ "mprotect", try_mprotect },
@@ -204,45 +200,33 @@ static const struct {
 	{ "pkey_mprotect", try_pkey_mprotect },
 	{ "mremap", try_mremap },
 	{ "mremap-onto", try_mremap_onto },
+	{ "mremap-dontunmap", try_mremap_dontunmap },
+	{ "mremap-again", try_mremap_again },
+	{ "mremap-shrink", try_mremap_shrink },
 	{ "fixed", try_fixed },
 	{ "fixed-around", try_fixed_around },
+	{ "fixed-huge", try_fixed_huge },
+	{ "noreplace", try_noreplace },
+	{ "shadow-stack", try_shadow_stack },
 	{ "remap_file_pages", try_remap_file_pages },
 	{ "shmat", try_shmat },
 	{ "brk", try_brk },
+	{ "set-mm", try_set_mm },
+	{ "remove", try_remove },
+	{ "free", try_free },
+	{ "wipeonfork", try_wipeonfork },
+	{ "hwpoison", try_hwpoison },
+	{ "populate-write", try_populate_write },
+	{ "dontneed", try_dontneed },
+	{ "pageout", try_pageout },
+	{ "collapse", try_collapse },
+	{ "guard-pages", try_guard_pages },
 	{ "dontfork", try_dontfork },
 	{ "dofork", try_dofork },
 	{ "process_madvise", try_process_madvise },
-	{ "self-mem", try_self_mem },
-	{ "other-mem", try_other_mem },
-	{ "vm_writev", try_vm_writev },
-	{ "read-into", try_read_into },
-	{ "traceme", try_traceme },
-	{ "ptrace-sibling", try_ptrace_sibling },
-	{ "uffd-arena", try_uffd_arena },
 };
-
-/* Whether it is where it was, as it was, after a try. */
-static void say_still_there(const char *what)
-{
-	struct arena_place after = arena();
-	char name[64];
-
-	snprintf(name, sizeof(name), "%s.arena", what);
-	say(name, after.addr == place.addr && after.size == place.size && after.sealed ? "ok" : "LOST");
-}
 
 int main(void)
 {
-	size_t i;
-
-	place = arena();
-	if (!place.addr || !place.sealed)
-		return 2;
-	for (i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		say_failed(tries[i].name, tries[i].run());
-		say_still_there(tries[i].name);
-	}
-	say_open("allowed", "/dev/null");
-	say_open("forbidden", "/tmp/forbidden");
-	return 0;
+	return try_all(tries, sizeof(tries) / sizeof(tries[0]));
 }

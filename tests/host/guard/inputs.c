@@ -6,8 +6,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -85,6 +88,15 @@ static void *exec_self(void *nothing)
 	usleep(100000);
 	execl(self, self, "open", folder, NULL);
 	return NULL;
+}
+
+/* The leader execs, while a thread waits in a guarded call. */
+static void exec_by_leader(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, block, NULL);
+	exec_self(NULL);
 }
 
 /* A thread that is not the leader execs, while another waits in a guarded call. */
@@ -166,6 +178,24 @@ static void links(void)
 	unlink(path);
 }
 
+/* For a policy that does not leave a folder. */
+static void beneath(void)
+{
+	int at = open(folder, O_RDONLY | O_DIRECTORY | O_PATH);
+	const char *tries[][2] = { { "inside", "A-file" }, { "up", "../file" },
+				   { "absolute", "/tmp/file" }, { "link", "link-file" } };
+	size_t i;
+	int fd;
+
+	unlinkat(at, "link-file", 0);
+	symlinkat("/etc/hostname", at, "link-file");
+	for (i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		fd = openat(at, tries[i][1], O_RDONLY);
+		say(tries[i][0], fd < 0 ? strerrorname_np(errno) : "ok");
+	}
+	unlinkat(at, "link-file", 0);
+}
+
 /* Registers and what they point at are as they were. */
 static void unchanged(void)
 {
@@ -182,14 +212,57 @@ static void unchanged(void)
 	say("vector", ret == 4 && vector == parts && !memcmp(parts[1].iov_base, "cd", 2) ? "ok" : "CHANGED");
 }
 
+static void ignore(int number)
+{
+}
+
+/* Arrays that say where outputs go, and structures that name one more input. */
+static void inner(void)
+{
+	char first[3] = "", second[5] = "";
+	struct iovec parts[2] = { { first, 2 }, { second, 4 } };
+	struct timespec soon = { .tv_sec = 10 };
+	int fd = open(in_folder("A-file"), O_RDONLY);
+	struct sigaction action = { .sa_handler = ignore };
+	sigset_t none, one;
+
+	say("readv", readv(fd, parts, 2) == 6 && !strcmp(first, "A-") && !strcmp(second, "file") ? "ok" : "LOST");
+	say("bases", parts[0].iov_base == first && parts[1].iov_base == second ? "ok" : "CHANGED");
+	sigemptyset(&none);
+	sigemptyset(&one);
+	sigaddset(&one, SIGUSR1);
+	sigaction(SIGUSR1, &action, NULL);
+	sigprocmask(SIG_BLOCK, &one, NULL);
+	raise(SIGUSR1);
+	/* Its mask lets the signal in; were it not read, nothing would come in all the time. */
+	say_failed("pselect", pselect(0, NULL, NULL, NULL, &soon, &none));
+}
+
+/* What is read and written at one place. */
+static void unsealed(void)
+{
+	struct sockaddr_un name;
+	socklen_t size = sizeof(name);
+	int ends[2], file = open(in_folder("A-file"), O_RDONLY);
+	off_t at = 2;
+
+	socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+	say_failed("offset", sendfile(ends[0], file, &at, 2));
+	say("no-offset", sendfile(ends[0], file, NULL, 2) == 2 ? "ok" : strerrorname_np(errno));
+	say_failed("name", getsockname(ends[0], (struct sockaddr *)&name, &size));
+	say_failed("ioctl", ioctl(ends[0], _IOWR('z', 1, int), &size));
+	say("ioctl-out", ioctl(ends[1], FIONREAD, &size) == 0 ? "ok" : strerrorname_np(errno));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
 	} all[] = { { "big", big }, { "absent", pages_absent }, { "stalled", stalled },
-		    { "exec-by-thread", exec_by_thread }, { "restart", restart },
-		    { "messages", messages }, { "links", links }, { "unchanged", unchanged } };
+		    { "exec-by-thread", exec_by_thread }, { "exec-by-leader", exec_by_leader }, { "restart", restart },
+		    { "messages", messages }, { "links", links }, { "beneath", beneath }, { "unchanged", unchanged },
+		    { "inner", inner }, { "unsealed", unsealed } };
 	size_t i;
 
 	if (argc < 3)

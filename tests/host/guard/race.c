@@ -30,8 +30,9 @@ static char *self, *folder;
 static char allowed[4096], forbidden[4096];
 
 /* What is flipped. Paths have the same length, so that one store changes all of it. */
-static char path[4096];
-static volatile char *path_byte;
+static char *path;
+static volatile char *path_bytes[FLIPPERS]; /* one byte, at two addresses */
+static __thread int flipper;
 static struct sockaddr_in address;
 static struct open_how how;
 static struct iovec vector;
@@ -42,7 +43,7 @@ static char *arguments[4];
 
 static int made, refused, effects;
 
-static void flip_path(int on) { *path_byte = on ? 'F' : 'A'; }
+static void flip_path(int on) { *path_bytes[flipper] = on ? 'F' : 'A'; }
 static void flip_how(int on) { *(volatile __u64 *)&how.flags = on ? O_RDWR : O_RDONLY; }
 
 static void flip_address(int on)
@@ -53,6 +54,14 @@ static void flip_address(int on)
 static void flip_name(int on)
 {
 	*(void *volatile *)&message.msg_name = on ? &to_forbidden : &to_allowed;
+}
+
+/* On disk, and not in memory: the file and a link to the forbidden one change places. */
+static char swapped[4096], link_name[4096];
+
+static void flip_link(int on)
+{
+	renameat2(AT_FDCWD, swapped, AT_FDCWD, link_name, RENAME_EXCHANGE);
 }
 
 static void flip_argument(int on)
@@ -69,15 +78,15 @@ static void flip_vector(int on)
 static void count(long ret, int effect)
 {
 	made += ret >= 0;
-	refused += ret < 0 && errno == EACCES;
+	refused += ret < 0 && (errno == EACCES || errno == ELOOP);
 	effects += ret >= 0 && effect;
 }
 
 static ino_t forbidden_inode;
 
-static void call_path(void)
+static void open_one(const char *name)
 {
-	int fd = open(path, O_RDONLY);
+	int fd = open(name, O_RDONLY);
 	struct stat st = { 0 };
 
 	if (fd >= 0)
@@ -86,6 +95,9 @@ static void call_path(void)
 	if (fd >= 0)
 		close(fd);
 }
+
+static void call_path(void) { open_one(path); }
+static void call_link(void) { open_one(swapped); }
 
 static void call_address(void)
 {
@@ -182,6 +194,7 @@ static const struct class {
 	{ "iovec", flip_vector, call_vector },
 	{ "msghdr", flip_name, call_message },
 	{ "argv", flip_argument, call_argument },
+	{ "symlink", flip_link, call_link },
 };
 
 static void *flip(void *context)
@@ -191,12 +204,32 @@ static void *flip(void *context)
 	cpu_set_t one;
 	int on = 0;
 
+	flipper = __sync_fetch_and_add(&next, 1);
 	CPU_ZERO(&one);
-	CPU_SET(__sync_fetch_and_add(&next, 1) % sysconf(_SC_NPROCESSORS_ONLN), &one);
+	CPU_SET(flipper % sysconf(_SC_NPROCESSORS_ONLN), &one);
 	sched_setaffinity(0, sizeof(one), &one);
 	while (!over)
 		class->flip(on = !on);
 	return NULL;
+}
+
+/* One flipper writes the page where the path is, the other the same page elsewhere. */
+static void share_path(void)
+{
+	int fd = memfd_create("path", MFD_CLOEXEC), i;
+	char *page;
+
+	if (fd < 0 || ftruncate(fd, 4096))
+		exit(3);
+	for (i = 0; i < FLIPPERS; i++) {
+		page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (page == MAP_FAILED)
+			exit(3);
+		path = i ? path : page;
+		path_bytes[i] = page + strlen(folder) + 1;
+	}
+	close(fd);
+	strcpy(path, allowed);
 }
 
 static void prepare(void)
@@ -205,8 +238,13 @@ static void prepare(void)
 
 	snprintf(allowed, sizeof(allowed), "%s/A-file", folder);
 	snprintf(forbidden, sizeof(forbidden), "%s/F-file", folder);
-	strcpy(path, allowed);
-	path_byte = path + strlen(folder) + 1;
+	share_path();
+	snprintf(swapped, sizeof(swapped), "%s/S-file", folder);
+	snprintf(link_name, sizeof(link_name), "%s/S-link", folder);
+	unlink(swapped);
+	unlink(link_name);
+	if (link(allowed, swapped) || symlink(forbidden, link_name))
+		exit(3);
 	stat(forbidden, &st);
 	forbidden_inode = st.st_ino;
 	at_allowed = receiver(&to_allowed, 2);

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -44,6 +45,14 @@ static int check_path(pid_t pid, const __u64 *args)
 	char path[4096] = "";
 
 	return get(pid, path, sizeof(path), args[1]) && strstr(path, "/F-file");
+}
+
+static int check_symlink(pid_t pid, const __u64 *args)
+{
+	char path[4096] = "";
+	struct stat st;
+
+	return get(pid, path, sizeof(path), args[1]) && !lstat(path, &st) && S_ISLNK(st.st_mode);
 }
 
 static int check_sockaddr(pid_t pid, const __u64 *args)
@@ -90,6 +99,7 @@ static const struct class {
 	{ "path", SYS_openat, check_path },	{ "sockaddr", SYS_connect, check_sockaddr },
 	{ "open_how", SYS_openat2, check_open_how }, { "iovec", SYS_writev, check_iovec },
 	{ "msghdr", SYS_sendmsg, check_msghdr }, { "argv", SYS_execve, check_argv },
+	{ "symlink", SYS_openat, check_symlink },
 };
 
 static int listen_for(int nr)

@@ -199,6 +199,29 @@ static void into(pid_t pid)
 	say_failed("kill", kill(pid, SIGCONT));
 }
 
+static volatile char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+static volatile int dispatched;
+
+static void at_dispatch(int number)
+{
+	selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	dispatched++;
+}
+
+/* Calls that the program has sent to itself, and then makes: these are guarded. */
+static void dispatch(void)
+{
+	signal(SIGSYS, at_dispatch);
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector)) {
+		say("dispatch", strerrorname_np(errno));
+		return;
+	}
+	selector = SYSCALL_DISPATCH_FILTER_BLOCK;
+	getpgid(0);
+	say("dispatch", dispatched == 1 ? "ok" : "none");
+	say_open("forbidden", FORBIDDEN);
+}
+
 static void io_uring(void)
 {
 	char params[120] = { 0 };
@@ -253,6 +276,8 @@ static void run(const char *name, pid_t pid)
 		into(pid);
 	else if (!strcmp(name, "io_uring"))
 		io_uring();
+	else if (!strcmp(name, "dispatch"))
+		dispatch();
 	else if (!strcmp(name, "dumpable"))
 		say_failed("dumpable", prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 	else if (!strcmp(name, "tracer"))
