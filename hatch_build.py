@@ -19,6 +19,7 @@ BPF_FLAGS = [
 ]  # fmt: skip
 JUDGE_FLAGS = ["-O2", "-Wall", "-Werror", "-fPIC", "-Inative/judge", "-emit-llvm", "-c"]
 LIBRARY_FLAGS = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
+STUBS_FLAGS = ["-nostdlib", "-s", "-Wl,-z,norelro"]
 KEEPER_FLAGS = ["-O2", "-Wall", "-Werror", "-s", "-static", "-Inative/keeper"]
 # What the guard has in common with the keeper.
 GUARD_SHARES = [
@@ -32,6 +33,23 @@ def compile_c(root: Path, flags: list[str], sources: list[Path], target: Path) -
     command = [sys.executable, "-m", "ziglang", "cc", *flags, prefix, "-o", str(target)]
     names = [str(source.relative_to(root)) for source in sources]
     subprocess.run([*command, *names], check=True, cwd=root)
+
+
+def write_pages(root: Path, folder: Path) -> dict[str, str]:
+    """Man pages and completion, made from the command line itself: where each is, and where
+    it goes in the wheel's data."""
+    sys.path.insert(0, str(root / "src"))
+    try:
+        from faultin.cli.pages import files
+    finally:
+        sys.path.pop(0)
+    found = {}
+    for name, text in files().items():
+        target = folder / "share" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        found[str(target)] = f"share/{name}"
+    return found
 
 
 class BuildHook(BuildHookInterface):
@@ -50,6 +68,7 @@ class BuildHook(BuildHookInterface):
         native = root / "native"
         flags = [*LIBRARY_FLAGS, "-target", f"{machine}-linux-gnu.2.28"]
         compile_c(root, flags, sorted(native.glob("*.c")), built / "libfaultin.so")
+        compile_c(root, [*flags, *STUBS_FLAGS], [native / "events" / "stubs.c"], built / "libevents.so")
         # Static: it starts in a millisecond, and in a chroot without a C library.
         flags = [*KEEPER_FLAGS, "-target", f"{machine}-linux-musl"]
         compile_c(root, flags, sorted((native / "keeper").glob("*.c")), built / "keeper")
@@ -58,5 +77,6 @@ class BuildHook(BuildHookInterface):
         # Not code: the functions of a query are linked to it, and compiled (codegen/native.py).
         flags = [*JUDGE_FLAGS, "-target", f"{machine}-linux-gnu.2.28"]
         compile_c(root, flags, [native / "judge" / "judge.c"], built / f"judge-native.{machine}.bc")
+        build_data["shared_data"] |= write_pages(root, root / "build")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-manylinux_2_28_{machine}"

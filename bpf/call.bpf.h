@@ -5,6 +5,14 @@
 #define FAULTIN_CALL_BPF_H
 
 #include "nofault.bpf.h"
+#ifdef __bpf__
+#include "exe.bpf.h"
+#else
+/* faultin reads it from /proc. */
+static __always_inline void add_exe(struct task_state *state, struct task_struct *task)
+{
+}
+#endif
 
 /* The plan of a call: its syscall's, or the variant that an argument selects. */
 struct search {
@@ -65,6 +73,31 @@ static __always_inline void add_context(struct task_state *state, struct task_st
 	state->used = sizeof(*piece) + sizeof(struct context);
 }
 
+/* Behind it: where the call comes from. */
+static __always_inline void add_registers(struct task_state *state, struct task_struct *task,
+					  struct pt_regs *regs)
+{
+	struct piece *piece = new_piece(state);
+	struct registers *found;
+	u64 top;
+
+	if (!piece)
+		return;
+	label(piece, 0, KEY(CONTEXT_OP, ROLE_REGISTERS, HOW_ENTRY), sizeof(*found), sizeof(*found));
+	found = (struct registers *)piece->data;
+	registers_of(found, regs);
+	state->sp = found->sp;
+	state->used += sizeof(*piece) + sizeof(*found);
+	if (!state->stack_trust)
+		state->stack_end = 0;
+	else
+		state->stack_trust--;
+	/* The first thread's stack ends with the page of its environment. */
+	top = (env_end_of(task) + PAGE - 1) & ~(u64)(PAGE - 1);
+	if (top > state->sp && top - state->sp < STACK_MAX)
+		state->stack_end = top;
+}
+
 static __always_inline void begin_record(struct task_state *state, struct task_struct *task,
 					 struct pt_regs *regs, s64 nr)
 {
@@ -74,6 +107,8 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 	state->known = 0;
 	state->blurred = 0;
 	state->wanted = 0;
+	if (faultin_config.triggers)
+		state->ordinary = 0;
 	record->flags = is_32bit(task) || is_x32(nr) ? RECORD_COMPAT : 0;
 	record->missed = 0;
 	record->gone = 0;
@@ -87,6 +122,10 @@ static __always_inline void begin_record(struct task_state *state, struct task_s
 		note_caller(record, task);
 	if (faultin_config.context)
 		add_context(state, task);
+	if (faultin_config.stack_bytes)
+		add_registers(state, task, regs);
+	if (faultin_config.context & CONTEXT_EXE)
+		add_exe(state, task);
 }
 
 /* Most calls of a narrow trace, and of untraced tasks, end here. rt_sigreturn has
@@ -144,6 +183,8 @@ static __always_inline const struct plan *begin_call(struct task_state *state, s
 		plan = plan_at(index);
 	}
 	state->record.plan = index;
+	if (faultin_config.stack_bytes && flags & PLAN_EXEC)
+		state->stack_end = 0; /* there will be another stack */
 	return plan;
 }
 

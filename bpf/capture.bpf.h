@@ -265,6 +265,34 @@ __noinline s64 term(struct task_state *state, u32 kind, u32 operand, u64 base, u
 	return 0x7fffffff;
 }
 
+/* A page at a time, so that one that is absent takes no other with it. */
+static long next_stack_page(u64 i, struct walk *walk)
+{
+	u64 addr = i ? (walk->base & ~(u64)(PAGE - 1)) + PAGE * i : walk->base;
+	u32 size = PAGE - (addr & (PAGE - 1));
+
+	if (addr >= walk->left)
+		return 1;
+	if (size > walk->left - addr)
+		size = walk->left - addr;
+	walk->missed |= capture(walk->state, addr, walk->left - addr, walk->key, size);
+	/* With its fault taken: there is no page, and nothing of this stack behind it. */
+	return FAULTS && walk->missed;
+}
+
+/* The stack from the stack pointer up to where it is known to end, `limit` bytes at the most. */
+static __always_inline int capture_stack(struct task_state *state, u64 key, u32 limit)
+{
+	u64 sp = state->sp, end = sp + limit;
+	struct walk walk = { state, sp, key, end, 0, 0, 0, 0 };
+
+	if (sp && state->stack_end > sp && state->stack_end < end)
+		walk.left = state->stack_end;
+	if (sp && end > sp)
+		bpf_loop(limit / PAGE + 2, next_stack_page, &walk, 0);
+	return walk.missed;
+}
+
 /* Performs one operation, an index into faultin_ops. Returns 1 if a piece is
  * missing. */
 __noinline int perform(struct task_state *state, u32 index, u32 how)
@@ -280,6 +308,8 @@ __noinline int perform(struct task_state *state, u32 index, u32 how)
 	if (index >= faultin_config.ops)
 		return 0;
 	op = &faultin_ops[index];
+	if (faultin_config.stack_bytes && op->kind == OP_STACK)
+		return capture_stack(state, KEY(index, ROLE_DATA, how), faultin_config.stack_bytes);
 	arg = op->arg;
 	if (arg >= 6)
 		return 0;

@@ -10,7 +10,7 @@
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long bx, cx, bp, di, si, dx, r10, r8, r9, orig_ax;
+	unsigned long r15, r14, r13, r12, bp, bx, r10, r9, r8, cx, dx, si, di, orig_ax, ip, sp;
 };
 struct thread_info {
 	u32 status;
@@ -18,6 +18,8 @@ struct thread_info {
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
+	u64 sp;
+	u64 pc;
 	u64 orig_x0;
 	s32 syscallno;
 };
@@ -26,8 +28,43 @@ struct thread_info {
 };
 #endif
 
+struct dentry;
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+};
+
 struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
+	struct file *exe_file;
 };
 
 typedef struct {
@@ -123,6 +160,16 @@ static __always_inline bool is_x32(s64 nr)
 	return nr >= X32_SYSCALL_BIT;
 }
 
+static __always_inline void native_args(u64 *args, struct pt_regs *regs)
+{
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
 /* i386 by int 0x80 and the 32-bit sysenter; x32 takes the registers of x86-64. */
 static __always_inline void syscall_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
 {
@@ -135,17 +182,18 @@ static __always_inline void syscall_args(u64 *args, struct task_struct *task, st
 		args[5] = (u32)regs->bp;
 		return;
 	}
-	args[0] = regs->di;
-	args[1] = regs->si;
-	args[2] = regs->dx;
-	args[3] = regs->r10;
-	args[4] = regs->r8;
-	args[5] = regs->r9;
+	native_args(args, regs);
 }
 
 static __always_inline s64 syscall_number(struct pt_regs *regs)
 {
 	return regs->orig_ax;
+}
+
+static __always_inline void registers_of(struct registers *found, struct pt_regs *regs)
+{
+	*found = (struct registers){ regs->ip, regs->sp, regs->bp, regs->bx,
+				     regs->r12, regs->r13, regs->r14, regs->r15 };
 }
 #elif defined(__TARGET_ARCH_arm64)
 #define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h */
@@ -160,7 +208,7 @@ static __always_inline bool is_x32(s64 nr)
 	return false;
 }
 
-static __always_inline void syscall_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
+static __always_inline void native_args(u64 *args, struct pt_regs *regs)
 {
 	args[0] = regs->orig_x0;
 	args[1] = regs->regs[1];
@@ -170,11 +218,29 @@ static __always_inline void syscall_args(u64 *args, struct task_struct *task, st
 	args[5] = regs->regs[5];
 }
 
+static __always_inline void syscall_args(u64 *args, struct task_struct *task, struct pt_regs *regs)
+{
+	native_args(args, regs);
+}
+
 static __always_inline s64 syscall_number(struct pt_regs *regs)
 {
 	return regs->syscallno;
 }
+
+static __always_inline void registers_of(struct registers *found, struct pt_regs *regs)
+{
+	*found = (struct registers){ .ip = regs->pc, .sp = regs->sp, .bp = regs->regs[29] };
+}
 #endif
+
+/* Where the environment ends that the program was begun with, which is above its stack. */
+static __always_inline u64 env_end_of(struct task_struct *task)
+{
+	struct mm_struct *mm = task->mm;
+
+	return mm ? mm->env_end : 0;
+}
 
 /* A callback in the task's own context on its way back to user mode.
  * commit "bpf: task work scheduling kfuncs" (in v6.18);

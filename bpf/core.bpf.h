@@ -25,9 +25,35 @@
 #include "tasks.bpf.h"
 #include "exec.bpf.h"
 
+/* What the query rules out by registers ends as it begins, and as they are still the same,
+ * again at exit: no state is looked up, which costs more than all else of such a call. */
+static __always_inline bool is_ruled_out(struct pt_regs *regs, s64 nr)
+{
+	const struct plan *plan;
+	u64 args[6];
+
+	if (!faultin_config.judges || nr < 0 || nr >= NUMBERS)
+		return false;
+	plan = plan_at(nr);
+	if (!plan || !(plan->flags & PLAN_REGISTERS))
+		return false;
+	native_args(args, regs);
+	return !faultin_admits(args, nr);
+}
+
+#define NR_UPROBE 336 /* of x86-64 alone */
+
+/* Where a probed function begins with a nop of 5 bytes, the kernel puts a system call of its own
+ * there in place of a breakpoint: the probe's, and none that the program makes.
+ * commit "uprobes/x86: Add support to optimize uprobes" (in v6.18) */
+static __always_inline bool is_probes_own(s64 nr)
+{
+	return faultin_config.events && nr == NR_UPROBE && !is_32bit(bpf_get_current_task_btf());
+}
+
 static __always_inline struct task_state *entering(u64 *ctx, struct task_struct **task)
 {
-	if (is_unwanted(ctx[1]))
+	if (is_unwanted(ctx[1]) || is_probes_own(ctx[1]) || is_ruled_out((void *)ctx[0], ctx[1]))
 		return NULL;
 	*task = bpf_get_current_task_btf();
 	return state_of(*task);
@@ -35,7 +61,13 @@ static __always_inline struct task_state *entering(u64 *ctx, struct task_struct 
 
 static __always_inline struct task_state *leaving(u64 *ctx)
 {
-	return is_unwanted(syscall_number((void *)ctx[0])) ? NULL : state_of(bpf_get_current_task_btf());
+	struct pt_regs *regs = (void *)ctx[0];
+
+	s64 nr = syscall_number(regs);
+
+	if (is_unwanted(nr) || is_probes_own(nr) || is_ruled_out(regs, nr))
+		return NULL;
+	return state_of(bpf_get_current_task_btf());
 }
 
 SEC("tp_btf/sys_enter")

@@ -22,6 +22,8 @@
 #define capture_message faulting_capture_message
 #define next_message faulting_next_message
 #define term faulting_term
+#define next_stack_page faulting_next_stack_page
+#define capture_stack faulting_capture_stack
 #define perform faulting_perform
 #define run_some faulting_run_some
 #define run_all faulting_run_all
@@ -42,6 +44,8 @@
 #undef capture_message
 #undef next_message
 #undef term
+#undef next_stack_page
+#undef capture_stack
 #undef perform
 #undef run_some
 #undef run_all
@@ -64,6 +68,7 @@ static __always_inline int read_absent_inputs(void)
 		return 0;
 	state->phase = PHASE_READ;
 	faulting_run_all(state, plan->inputs, state->record.missed, HOW_ENTRY);
+	learn_stack_end(state);
 	state->record.flags |= RECORD_SETTLED;
 	note_killed(state, task);
 	state->phase = faultin_config.judges && !decide(state) ? PHASE_REJECTED : PHASE_CALL;

@@ -5,6 +5,7 @@
  */
 #include "core.bpf.h"
 #include "faulting.bpf.h"
+#include "events.bpf.h"
 
 static __noinline int read_absent(void)
 {

@@ -73,6 +73,7 @@ static u64 (*const bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 static long (*const bpf_copy_from_user)(void *dst, u32 size, const void *src) = (void *)148;
 static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
+static u64 (*const bpf_get_attach_cookie)(void *ctx) = (void *)174;
 static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*const bpf_loop)(u32 times, void *callback, void *ctx, u64 flags) = (void *)181;
 static long (*const bpf_get_func_ret)(void *ctx, u64 *value) = (void *)184;

@@ -16,7 +16,7 @@ struct {
 		u32 possible;
 		u32 verdict;
 		u32 certain;
-		u32 pad;
+		u32 admits;
 		u32 places[PLACES_MAX];
 		u64 keys[PLACES_MAX];
 	});
@@ -57,6 +57,7 @@ int judge_subject(void *ctx)
 			break;
 		see(&subject->state, subject->places[i], subject->keys[i]);
 	}
+	subject->admits = faultin_admits(subject->state.record.args, subject->state.record.nr);
 	subject->possible = possible(&subject->state);
 	subject->certain = certain(&subject->state);
 	subject->verdict = judge(&subject->state, subject->returned);

@@ -108,6 +108,32 @@ static __always_inline int miss(struct task_state *state, u64 addr, u64 want, u6
 	return 1;
 }
 
+#define STACK_TRUST 255
+
+/* All that is still noted as absent could not be had, although faults were taken: the first
+ * such page above the stack pointer ends the stack, and is not looked for in the calls that
+ * follow. It is believed for a while only, as stacks may be mapped anew. */
+static __always_inline void learn_stack_end(struct task_state *state)
+{
+	u64 sp = state->sp, end = ~0ULL;
+	u32 i;
+
+	if (!faultin_config.stack_bytes || !sp)
+		return;
+	for (i = 0; i < ABSENT_MAX; i++) {
+		u64 addr = state->absent[i].addr;
+
+		if (i >= state->absents)
+			break;
+		if (state->absent[i].size && addr > sp && !(addr & (PAGE - 1)) && addr < end)
+			end = addr;
+	}
+	if (end - sp > STACK_MAX)
+		return;
+	state->stack_end = end;
+	state->stack_trust = STACK_TRUST;
+}
+
 /* Nothing is known to be missing yet. */
 static __always_inline void begin_run(struct task_state *state)
 {

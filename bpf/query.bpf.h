@@ -2,7 +2,8 @@
 /*
  * Query: whether a call is wanted, by the expression that the user gave.
  *
- * Its functions are generated (codegen/query/): faultin_see() is shown each piece as it is
+ * Its functions are generated (codegen/query/): faultin_admits() says whether a call can be
+ * wanted by its registers, before anything is looked up; faultin_see() is shown each piece as it is
  * captured and keeps what the expression looks at in state->slots, a number or where bytes
  * are; faultin_possible() says whether the call can still be wanted by what is known so
  * far; faultin_certain() whether it is by that alone; faultin_keep() whether it is, when it has ended. What cannot be said here is asked
@@ -16,6 +17,7 @@
 #if defined(__bpf__) || defined(FAULTIN_JUDGE)
 #include "texts.bpf.h"
 
+u32 faultin_admits(const u64 *args, u32 nr);
 int faultin_see(struct task_state *state, u32 at, u64 key);
 u32 faultin_possible(struct task_state *state);
 u32 faultin_certain(struct task_state *state);

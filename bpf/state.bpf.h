@@ -95,10 +95,9 @@ static __always_inline int send(void *data, u32 size, bool urgent)
 	return -1;
 }
 
-/* Where these fill their buffer, they go with the others rather than be lost. */
 static __always_inline int send_trigger(void *data, u32 size)
 {
-	return bpf_ringbuf_output(&triggers, data, size, 0) ? send(data, size, true) : 0;
+	return bpf_ringbuf_output(&triggers, data, size, 0);
 }
 
 #endif

@@ -51,7 +51,11 @@ struct task_state {
 	u8 signalled;
 	u32 texts[TEXTS_MAX]; /* of the call's key: place | length << 16 (count.bpf.h) */
 	u8 wanted; /* the query is known to hold for the call */
+	u8 stack_trust; /* calls for which stack_end is still believed */
+	u8 ordinary; /* of a watch: part of the call has left by the ring buffer of others */
 	struct absent absent[ABSENT_MAX];
+	u64 sp;        /* where the stack begins, if stacks are wanted */
+	u64 stack_end; /* where it was found to end, or 0 */
 	struct record record;
 	u8 heap[HEAP_SIZE + sizeof(struct piece) + PIECE_MAX];
 };
@@ -78,7 +82,7 @@ static __always_inline void expect_iovec(u64 base, u64 count, u32 narrow)
 /* Into the ring buffer. Returns 0 unless it was full. */
 static __always_inline int send(void *data, u32 size, bool urgent);
 
-/* ... into the one of what notifies, which is read first. */
+/* ... into the one of what notifies, which is read first. It may be full: nothing is lost yet. */
 static __always_inline int send_trigger(void *data, u32 size);
 
 static __always_inline u32 record_size(struct task_state *state)
@@ -125,14 +129,21 @@ static __always_inline void note_caller(struct record *record, struct task_struc
 /* Whether a call that is wanted has been counted here: then its record need not leave. */
 static __always_inline bool is_counted(struct task_state *state, u32 type);
 
-/* The record and its heap leave. */
+/* The record and its heap leave. The triggers are read first, and a record must not overtake
+ * its parts: a call of which one left before it was known to be wanted, or found the triggers
+ * full, stays with the others. */
 static __always_inline int send_state(struct task_state *state, bool urgent)
 {
 	u32 size = record_size(state);
+	bool notifies;
 
-	if (faultin_config.triggers && (state->wanted || !faultin_config.judges))
-		return send_trigger(&state->record, size);
-	return send(&state->record, size, urgent);
+	if (!faultin_config.triggers)
+		return send(&state->record, size, urgent);
+	notifies = state->wanted || !faultin_config.judges;
+	if (notifies && !state->ordinary && !send_trigger(&state->record, size))
+		return 0;
+	state->ordinary = 1;
+	return send(&state->record, size, urgent || notifies);
 }
 
 /* The finished call leaves, if the query wants it. */

@@ -7,9 +7,10 @@
  */
 #include "core.bpf.h"
 #include "faulting.bpf.h"
+#include "events.bpf.h"
 
 SEC("tp_btf/sys_enter")
 int read_absent(u64 *ctx)
 {
-	return is_unwanted(ctx[1]) ? 0 : read_absent_inputs();
+	return is_unwanted(ctx[1]) || is_ruled_out((void *)ctx[0], ctx[1]) ? 0 : read_absent_inputs();
 }

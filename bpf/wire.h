@@ -35,6 +35,7 @@ typedef signed long long s64;
 #define EXEC_BLOCK_MAX (256 * 1024) /* bytes of argv, and of envp, after an exec */
 #define ARENA_CHUNK (1 << 20) /* bytes of an element of the map of texts, which no text crosses */
 #define STRINGS_MAX 4096 /* strings captured of one argv or envp */
+#define STACK_MAX (1024 * 1024) /* bytes copied of one stack */
 
 enum record_type {
 	RECORD_CALL = 1,    /* a system call that returned */
@@ -67,7 +68,7 @@ struct record {
 	u32 tid;
 	u64 ts;      /* CLOCK_MONOTONIC ns at entry */
 	u64 latency; /* ns from entry to exit */
-	s64 ret;
+	s64 ret;     /* of a user event: a bit for each argument that could not be read */
 	u64 args[6];
 	char comm[16];
 	u32 seq;     /* counts the calls of a task, so that parts find their record */
@@ -97,6 +98,9 @@ enum piece_role {
 	ROLE_CONTEXT = 9, /* not of an operation: struct context */
 	ROLE_TOTAL = 10,  /* never sent: all of an iovec was seen (query.bpf.h) */
 	ROLE_GROUP = 11,  /* not of an operation: addr is the number of the call's group */
+	ROLE_REGISTERS = 12, /* not of an operation: struct registers */
+	ROLE_EXE = 13, /* not of an operation: names from the caller's program up to the root, a
+			* NUL behind each; addr is an exe_state */
 };
 
 struct piece {
@@ -122,6 +126,7 @@ enum op_kind {
 	OP_MSGHDR = 5,
 	OP_MMSGHDR = 6,
 	OP_IOCTL = 7,
+	OP_STACK = 8, /* of no argument: the stack from the stack pointer up */
 };
 
 enum op_flag {
@@ -165,6 +170,7 @@ enum plan_flag {
 	PLAN_OTHER_ABI = 16, /* the 32-bit ABI has a traced call of this number */
 	PLAN_NOT_X32 = 32, /* x32 has no call of this number */
 	PLAN_EARLY = 64, /* what is counted of its calls is known as they begin */
+	PLAN_REGISTERS = 128, /* the query may rule its calls out by their registers alone */
 };
 
 struct plan {
@@ -188,6 +194,17 @@ struct plan {
 
 #define CONTEXT_OP 0xffff /* in place of an operation's index */
 
+enum context_of {
+	CONTEXT_WHO = 1,
+	CONTEXT_EXE = 2,
+};
+
+enum exe_state {
+	EXE_PART = 0,    /* the walk did not reach the root */
+	EXE_WHOLE = 1,
+	EXE_DELETED = 2, /* whole, and there is no such name any more */
+};
+
 /* Who makes the call, where the query asks for it. */
 struct context {
 	s32 ppid;
@@ -195,6 +212,19 @@ struct context {
 	u32 gid;
 	u32 pad;
 	u64 cgroup;
+};
+
+/* Where the call was made from, and what its callers are to find in registers again: those
+ * that a function keeps (x86-64: rbx, rbp, r12 to r15). */
+struct registers {
+	u64 ip;
+	u64 sp;
+	u64 bp;
+	u64 bx;
+	u64 r12;
+	u64 r13;
+	u64 r14;
+	u64 r15;
 };
 
 /* A string or bytes of the query. Patterns are found by an automaton: bit n of its state
@@ -231,6 +261,7 @@ struct shared {
 	u64 arena;       /* bytes given to their texts */
 	u64 lost_groups; /* calls of groups that found no number */
 	u64 collisions;  /* calls whose key has the digest of another */
+	u64 other_fields; /* user events of a wanted name that have other fields (events.bpf.h) */
 };
 
 enum strategy {
@@ -265,7 +296,7 @@ struct config {
 	u32 strategy;     /* of the programs that may sleep */
 	u32 faults;       /* whether there are any */
 	u32 twins;        /* whether the programs at entry and exit have twins */
-	u32 context;      /* whether records have a struct context */
+	u32 context;      /* whether records have a struct context: CONTEXT_EXE, the program too */
 	u32 judges;       /* whether there is a query that the kernel decides */
 	u32 sees;         /* ... and it looks at memory */
 	u32 texts;        /* bytes of faultin_texts, a power of two */
@@ -278,6 +309,8 @@ struct config {
 	u32 overflows;    /* whether calls of other groups are lost; else faultin is sent them */
 	u32 shards;       /* of the cells, less one: a power of two less one */
 	u32 arena;        /* bytes of the arena */
+	u32 stack_bytes;  /* of the stack of each call, a multiple of 8, or 0 */
+	u32 events;       /* whether there are user events */
 };
 
 #endif

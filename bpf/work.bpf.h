@@ -46,6 +46,7 @@ static long next_round(u64 i, struct task_state **context)
 	state->reached = 0;
 	bpf_loop(state->absents, fault_in, context, 0);
 	if (!state->reached) {
+		learn_stack_end(state);
 		state->settled = 1;
 		return 1;
 	}

@@ -35,7 +35,7 @@ void faultin_columns_close(struct columns *c)
 struct columns *faultin_columns_open(u32 room, const u32 *widths, u32 count, const struct layout *layouts,
 				     u32 plans, const struct number *numbers, u32 number_count,
 				     const struct capture *captures, u32 capture_count, u64 offset,
-				     u32 judging)
+				     u32 judging, u32 stacks)
 {
 	struct columns *c = calloc(1, sizeof(*c));
 	u32 i;
@@ -46,6 +46,7 @@ struct columns *faultin_columns_open(u32 room, const u32 *widths, u32 count, con
 	c->plans = plans;
 	c->offset = offset;
 	c->judging = judging;
+	c->stacks = stacks;
 	c->columns = calloc(count, sizeof(*c->columns));
 	c->layouts = copy_of(layouts, plans * sizeof(*layouts));
 	c->numbers = copy_of(numbers, number_count * sizeof(*numbers));

@@ -17,6 +17,7 @@ struct columns {
 	u32 rows;
 	u32 plans;
 	u32 judging; /* records that the kernel has not judged are left to the caller */
+	u32 stacks;  /* ... and so are all, as it walks their stacks */
 	u64 offset;
 	struct layout *layouts;
 	struct number *numbers;

@@ -187,6 +187,7 @@ static void who(struct columns *c, u32 row, const struct record *record, u64 siz
 static u32 call(struct columns *c, const struct record *record, u64 size)
 {
 	int kind = record->type & ~RECORD_JUDGED, late = record->flags & RECORD_LATE;
+	u64 unread = kind == RECORD_NORETURN ? record->ret : 0; /* arguments of a user event */
 	const struct layout *layout = record->plan < c->plans ? &c->layouts[record->plan] : NULL;
 	u32 row = c->rows++, i;
 
@@ -208,10 +209,11 @@ static u32 call(struct columns *c, const struct record *record, u64 size)
 	for (i = 0; layout && i < layout->numbers; i++) {
 		const struct number *number = &c->numbers[layout->first_number + i];
 
-		put(c, number->column, row, record->args[number->position]);
+		if (!(unread >> number->position & 1))
+			put(c, number->column, row, record->args[number->position]);
 	}
-	if (record->plan == PLAN_NONE || record->missed || record->gone || record->flags & NOT_WHOLE ||
-	    (c->judging && !(record->type & RECORD_JUDGED)))
+	if (unread || record->plan == PLAN_NONE || record->missed || record->gone || record->flags & NOT_WHOLE ||
+	    (c->judging && !(record->type & RECORD_JUDGED)) || c->stacks)
 		return ALL_LEFT;
 	return layout ? captured(c, row, record, size, layout) : ALL_LEFT;
 }

@@ -9,6 +9,7 @@ struct answers {
 	u32 possible;
 	u32 certain;
 	u32 verdict;
+	u32 admits;
 };
 
 u64 judge_clock_offset;
@@ -43,6 +44,7 @@ void judge_call(struct task_state *state, u32 returned, u32 count, const u32 *pl
 
 	for (i = 0; i < count; i++)
 		see(state, places[i], keys[i]);
+	answers->admits = faultin_admits(state->record.args, state->record.nr);
 	answers->possible = possible(state);
 	answers->certain = certain(state);
 	answers->verdict = judge(state, returned);

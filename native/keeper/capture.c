@@ -22,10 +22,10 @@ static __always_inline int send(void *data, u32 size, bool urgent)
 	return sending(data, size, urgent);
 }
 
-/* There is one ring buffer: nothing waits in it for long where faultin is to know at once. */
+/* There is one ring buffer, in which nothing waits for long where faultin is to know at once. */
 static __always_inline int send_trigger(void *data, u32 size)
 {
-	return send(data, size, true);
+	return -1;
 }
 
 /* Where each operation begins to read: most strings and structures are shorter than this. */
@@ -35,7 +35,7 @@ static void expect_ops(struct task_state *state, u32 first, u32 count, u32 bits)
 	u32 i, found = 0;
 
 	for (i = 0; i < count && i < OPS_MAX; i++) {
-		u32 arg = faultin_ops[first + i].arg;
+		u32 arg = faultin_ops[first + i].arg; /* 6: of none */
 
 		if (bits >> i & 1 && arg < 6 && state->record.args[arg])
 			ranges[found++] = (struct range){ state->record.args[arg], EXPECTED };
@@ -193,6 +193,8 @@ enum next call_read(struct task *task, u32 reached)
 		if (more)
 			return NEXT_READ;
 	}
+	if (!reached)
+		learn_stack_end(state);
 	state->record.flags |= RECORD_SETTLED;
 	if (!at_exit) {
 		state->phase = PHASE_CALL;
@@ -283,7 +285,7 @@ bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting)
 	return !state.record.missed;
 }
 
-void call_again(const struct record *record, sender *to)
+void call_again(const struct record *record, u64 sp, sender *to)
 {
 	static _Thread_local struct task_state state;
 	const struct plan *plan = plan_at(record->plan);
@@ -295,6 +297,8 @@ void call_again(const struct record *record, sender *to)
 		wanted = (1u << plan->inputs) - 1;
 	sending = to;
 	state.record = *record;
+	state.sp = sp;
+	state.stack_end = 0;
 	state.used = 0;
 	memory_begin_faulting(record->tid);
 	run_all(&state, plan->ops, wanted, HOW_REMOTE);

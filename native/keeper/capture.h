@@ -52,6 +52,6 @@ bool call_touch(s32 pid, bool narrow, struct entered *entered, bool faulting);
 typedef int sender(const void *data, u32 size, bool urgent);
 /* Reads from here what a record lacks, faults taken: as records whose pieces are what was
  * read. */
-void call_again(const struct record *record, sender *to);
+void call_again(const struct record *record, u64 sp, sender *to);
 
 #endif

@@ -32,6 +32,8 @@ bool late_call(struct task *task, struct entered *entered)
 	else
 		*entered = (struct entered){ entered->nr, { regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8,
 							    regs.r9 } };
+	entered->registers = (struct registers){ regs.rip, regs.rsp, regs.rbp, regs.rbx,
+						 regs.r12, regs.r13, regs.r14, regs.r15 };
 	return true;
 }
 #else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In: heads of records (struct record) on stdin. Out: on stdout, for each the size of its
- * pieces and then these. A page may stall whoever touches it, for ever, and nothing but a
+ * In: wishes on stdin, each a record's head and where its stack begins. Out: on stdout, for
+ * each the size of its pieces and then these. A page may stall whoever touches it, for ever, and nothing but a
  * signal ends that: so it is a process, which faultin kills when it takes too long.
  */
 #define _GNU_SOURCE
@@ -15,6 +15,11 @@
 
 #include "capture.h"
 #include "output.h"
+
+struct wish {
+	struct record record;
+	u64 sp; /* 0 where stacks are not wanted */
+};
 
 static struct {
 	u8 *bytes;
@@ -67,14 +72,14 @@ static int collect(const void *data, u32 size, bool urgent)
 
 int remote_main(char **words)
 {
-	struct record record;
+	struct wish wish;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (trace_open(atoi(words[0])))
 		return 1;
-	while (read_all(&record, sizeof(record))) {
+	while (read_all(&wish, sizeof(wish))) {
 		reply.size = 0;
-		call_again(&record, collect);
+		call_again(&wish.record, wish.sp, collect);
 		write_all(&reply.size, sizeof(reply.size));
 		write_all(reply.bytes, reply.size);
 	}

@@ -82,6 +82,17 @@ static __always_inline s64 syscall_number(struct entered *entered)
 	return entered->nr;
 }
 
+/* Not known; where a stack ends is learned (learn_stack_end). */
+static __always_inline u64 env_end_of(struct task *task)
+{
+	return 0;
+}
+
+static __always_inline void registers_of(struct registers *found, struct entered *entered)
+{
+	*found = entered->registers;
+}
+
 /* Who is killed is not seen at an exit stop any more. */
 static __always_inline bool is_killed(struct task *task)
 {

@@ -16,6 +16,7 @@
 
 #include "late.h"
 #include "output.h"
+#include "registers.h"
 #include "seize.h"
 #include "watch.h"
 
@@ -91,6 +92,8 @@ static void call_begins(struct task *task, const struct ptrace_syscall_info *inf
 		resume(task, 0);
 		return;
 	}
+	if (the_trace.config->stack_bytes)
+		registers_read(task, info, &entered.registers);
 	task_name(task, false);
 	go_on(task, call_enter(task, &entered));
 }

@@ -14,6 +14,7 @@ struct task_state; /* bpf/task.bpf.h, of which only capture.c knows */
 struct entered {
 	s64 nr;
 	u64 args[6];
+	struct registers registers; /* where stacks are wanted */
 };
 
 /* What the tracer itself wants to know of a call, traced or not (watch.c). */

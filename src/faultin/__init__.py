@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """faultin: a Linux system call tracer that never loses user data to a page fault.
 
-From Python: trace, stats and watch (docs/python.md). They are imported when they are first
+From Python: trace, stats, watch and ask (docs/python.md). They are imported when they are first
 asked for, as the command line must start without them.
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from faultin.api.ask import ask
     from faultin.api.stats import Stats, stats
     from faultin.api.trace import Trace, trace
     from faultin.api.watch import Watch, watch
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from faultin.event import Event, Summary
 
 __all__ = [
-    "Event", "FaultinError", "QueryError", "Stats", "Summary", "Trace", "Watch", "stats", "trace",
-    "watch",
+    "Event", "FaultinError", "QueryError", "Stats", "Summary", "Trace", "Watch", "ask", "stats",
+    "trace", "watch",
 ]  # fmt: skip
 
 _HOMES = {
     "Event": "event", "Summary": "event", "FaultinError": "errors", "QueryError": "errors",
+    "ask": "api.ask",
     "Stats": "api.stats", "stats": "api.stats", "Trace": "api.trace", "trace": "api.trace",
     "Watch": "api.watch", "watch": "api.watch",
 }  # fmt: skip

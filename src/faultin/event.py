@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from faultin.stacks.frames import Stack
+
 
 class EventKind(Enum):
     CALL = "call"        # a system call that returned
     NORETURN = "noreturn"  # one that never did: exit, or its task was killed
     BLOCKED = "blocked"  # one that still runs; its CALL will follow
+    EVENT = "event"      # a user event; `syscall` is its name
     SIGNAL = "signal"    # a signal delivered; `syscall` is its name
     EXIT = "exit"        # a task ended; `ret` is its wait status
 
@@ -41,6 +44,7 @@ class Event:
     ret_path: Any = None
     note: str = ""  # of an exit by a signal: its name
     abi: str = ""  # i386 or x32, when the call did not come by the native way
+    stack: Stack | None = None  # where the call was made, if that was asked for
 
     @property
     def label(self) -> str:

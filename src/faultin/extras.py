@@ -19,9 +19,7 @@ def need(module: str, what: str, extra: str = "analysis") -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.split(".")[0]:
+        if not f"{module}.".startswith(f"{error.name}."):
             raise
-        package = module.split(".")[0]
-        raise MissingExtra(
-            what, f"it needs {package}, which is not installed", f"pip install 'faultin[{extra}]'"
-        ) from None
+        why = f"it needs {error.name}, which is not installed"
+        raise MissingExtra(what, why, f"pip install 'faultin[{extra}]'") from None

@@ -24,6 +24,8 @@ _ADMIT, _FILTER, _LISTEN, _CONFINE, _GO = b"P", b"F", b"L", b"C", b"!"
 _TURN = 0.001  # seconds
 _SUPERVISING = "it takes Linux 5.6, and no other seccomp listener around faultin"
 _ADMITTED, _FREE = b".", b"="  # ... and from it
+_NULL = errno.EADDRNOTAVAIL  # address 0 can be mapped
+_MINIMUM = "set vm.mmap_min_addr to 65536, and do not keep sys_rawio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class Command:
         confine.enter_domain()
         listener = seccomp.load_listener(code)
         confine.drop_capabilities(frozenset(kept.decode().split()))
+        if confine.can_map_null():
+            raise OSError(_NULL, os.strerror(_NULL))
         return listener
 
     def admit(self, tracer: int) -> None:
@@ -180,8 +184,11 @@ class Command:
         told = os.read(self._failure, 64)
         if told.startswith(_FREE):
             return int(told[1:])
-        what, why = "the command cannot be guarded", os.strerror(int(told or errno.ESRCH))
-        raise CommandError(what, why, NOT_EXECUTABLE, _SUPERVISING)
+        number, what = int(told or errno.ESRCH), "the command cannot be guarded"
+        if number == _NULL:
+            why = "it could map address 0, and pass memory there as NULL"
+            raise CommandError(what, why, NOT_EXECUTABLE, _MINIMUM)
+        raise CommandError(what, os.strerror(number), NOT_EXECUTABLE, _SUPERVISING)
 
     def let_go(self) -> int:
         """The same as release(), but does not wait; the descriptor that will say why the

@@ -6,6 +6,7 @@ the ring buffer gives through decode into the sink, and knows when to stop.
 """
 
 import time
+from contextlib import ExitStack
 from functools import partial
 from typing import Callable
 
@@ -39,30 +40,43 @@ class Session:
     """One trace, from attached probes to the summary. It owns the engine and the ring.
 
     show_blocked: give calls that block for long to the consumer while they do; tell: is
-    given what the user should know.
+    given what the user should know; follow: is given each process before it is traced.
     """
 
     def __init__(
         self, engine: Engine, plans: Plans, options: Options, consuming: Consuming,
         show_blocked: bool = False, tell: Callable[[str], None] = lambda notice: None,
+        follow: Callable[[int], None] = lambda pid: None,
     ) -> None:  # fmt: skip
-        self._engine = engine
+        self._engine, self._follow = engine, follow
         self._show_blocked, self._tell = show_blocked, tell
         self._events = 0
         self._stop = ""
         offset = time.time_ns() - time.monotonic_ns()
+        with ExitStack() as undone:  # if anything fails: what is attached would stay
+            undone.callback(engine.close)
+            self._start(plans, options, consuming, offset, undone)
+            undone.pop_all()
+
+    def _start(
+        self, plans: Plans, options: Options, consuming: Consuming, offset: int, undone: ExitStack
+    ) -> None:  # fmt: skip
+        engine = self._engine
         self._reader = Reader(partial(trace_image, plans, options))
+        undone.callback(self._reader.close)
         reading = partial(fill, self._reader)
         decoder = Decoder(plans, offset, reading)
         self._late = Late(reading) if engine.reads_remotely else None
         if self._late:
             self._reader.start()
             self._late.start()
+            undone.callback(self._late.close)
         self._consumer = consuming(decoder, offset)
         self._chunks = self._consumer if isinstance(self._consumer, ChunkConsumer) else None
         self._assembler = Assembler()
         engine.set_clock(offset)
         self._ring = _ring(engine, options, self._late.show if self._late else None)
+        undone.callback(self._ring.close)
         engine.attach()
         self._ring.start()
 
@@ -74,6 +88,7 @@ class Session:
         """Traces the command and all its children until the last has ended."""
         try:
             command.admit(self._engine.tracer)
+            self._follow(command.pid)
             self._engine.arm(command.pid)
             command.release(self._engine.filter)
         except CommandError:
@@ -84,6 +99,7 @@ class Session:
     def run_pids(self, pids: list[int]) -> Summary:
         """Traces running processes and their children until the last has ended."""
         for pid in pids:
+            self._follow(pid)
             self._engine.follow(pid)
         return self._run(lambda: self._engine.live() <= 0)
 
@@ -117,7 +133,7 @@ class Session:
             return
         whole = self._assembler.whole
         self._events += self._consumer.take(
-            record for part in chunk.records() if (record := whole(part))
+            record for part in chunk.records() if (record := whole(part, chunk.urgent))
         )
 
     def _finish(self) -> Summary:

@@ -10,6 +10,8 @@ every value can be written as JSON.
 from dataclasses import dataclass
 from typing import Any
 
+from faultin.stacks.frames import Stack
+
 
 class Symbol(str):
     """A name or number in the notation of C: text shows it bare, JSON as a string."""
@@ -32,4 +34,4 @@ class Missing:
     reason: str
 
 
-Value = int | str | bytes | list[Any] | dict[str, Any] | Truncated | Missing | None
+Value = int | str | bytes | list[Any] | dict[str, Any] | Truncated | Missing | Stack | None

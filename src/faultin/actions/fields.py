@@ -13,6 +13,7 @@ from typing import Any
 from faultin.actions.base import Notification
 from faultin.sinks.json_values import to_json
 from faultin.sinks.text_values import bare_of, text_of
+from faultin.stacks.frames import Stack
 from faultin.values import Missing, Truncated
 
 PREFIX = "FAULTIN_"
@@ -44,7 +45,7 @@ def variable(name: str) -> str:
 
 
 def field_bytes(value: Any) -> bytes | None:
-    """What a program is given: text and bytes as they are, lists and structures as JSON,
+    """What a program is given: text and bytes as they are, lists, structures and stacks as JSON,
     the head of what is truncated; None where there is no value."""
     match value:
         case None | Missing():
@@ -55,7 +56,7 @@ def field_bytes(value: Any) -> bytes | None:
             return value
         case str():
             return value.encode()
-        case list() | dict():
+        case list() | dict() | Stack():
             return to_json(value)
         case int():
             return b"%d" % value

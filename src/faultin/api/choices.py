@@ -22,7 +22,9 @@ class Options(TypedDict, total=False):
     command: words of a command that is run and traced, or pid: of running processes.
     where: a query. user: that the command runs as, None for who called sudo. max_bytes: most
     bytes captured of one buffer. buffer: size of the ring buffer, a power of two. engine,
-    strategy: as on the command line.
+    strategy: as on the command line. stack_bytes, lines: of stacks, where they are wanted: most
+    bytes that are copied of one; whether files and lines are looked for. events: user events,
+    as --event has them; with calls "" there is nothing else.
     """
 
     where: str | None
@@ -33,6 +35,9 @@ class Options(TypedDict, total=False):
     buffer: int
     engine: str
     strategy: str | None
+    stack_bytes: int
+    lines: bool
+    events: Sequence[str]
 
 
 def choice_of(calls: str, options: Options) -> Choice:
@@ -54,7 +59,16 @@ def choice_of(calls: str, options: Options) -> Choice:
         pids=pids,
         user=options.get("user"),
         command=_command(options.get("command"), pids),
+        stack_bytes=_stack_bytes(options.get("stack_bytes")),
+        lines=options.get("lines", False),
+        events=_events(options.get("events", ())),
     )
+
+
+def _events(texts: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(texts, str) or not all(isinstance(each, str) for each in texts):
+        raise UsageError("events", "they are no list of texts", 'give one, as in ["paid(id: u64)"]')
+    return tuple(texts)
 
 
 def _command(words: Command | None, pids: tuple[int, ...]) -> tuple[str, ...]:
@@ -64,12 +78,21 @@ def _command(words: Command | None, pids: tuple[int, ...]) -> tuple[str, ...]:
     if bool(words) == bool(pids):
         why = "both pid and a command" if words else "nothing to trace"
         raise UsageError(why, "", "give command=[...], or pid=")
+    for word in words or ():
+        if not isinstance(word, str) or "\0" in word:
+            raise UsageError(f"command: {word!r}", "that is no word of a command", "give texts")
     return tuple(words or ())
 
 
 def _max_bytes(size: int) -> int:
     if not 0 <= size <= _MAX_BYTES:
         raise UsageError(f"max_bytes={size}", f"it is from 0 to {_MAX_BYTES}")
+    return size
+
+
+def _stack_bytes(size: int | None) -> int | None:
+    if size is not None and (not 1024 <= size <= _MAX_BYTES or size % 8):
+        raise UsageError(f"stack_bytes={size}", f"a multiple of 8 from 1024 to {_MAX_BYTES}")
     return size
 
 

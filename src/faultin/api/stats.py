@@ -5,30 +5,27 @@ In: the calls, texts of counters and keys, and options. Out: rows, when all that
 has ended, as dicts or as an Arrow table.
 """
 
-from collections.abc import Iterator
+import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Unpack
 
-from faultin.aggregate.functions import Shown
 from faultin.aggregate.table import Table
 from faultin.api.choices import Options, choice_of
-from faultin.api.frames import Frames
+from faultin.api.counters import Counters
+from faultin.api.html import html_table
 from faultin.api.running import Lazy, Running
 from faultin.cli import stats as command
 from faultin.errors import FaultinError
 from faultin.event import Summary
 from faultin.extras import need
-from faultin.sinks.stats.files import row_object
+from faultin.sinks.stats.live import Latest
 from faultin.sinks.stats.view import View
-from faultin.values import Missing, Truncated
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _MAX_KEYS = 65_536
+_INTERVAL = 0.5  # seconds between pictures of what the kernel has counted
 
 
-class _Kept:
+class Kept:
     """A report that keeps the table, and the summary, in which is what the kernel counted."""
 
     def __init__(self, view: View) -> None:
@@ -40,7 +37,7 @@ class _Kept:
         self.table, self.summary = table, summary
 
 
-class Stats(Lazy, Frames):
+class Stats(Lazy, Counters):
     """Counting that begins with `with`, or when a result is first asked for. A `with` block
     waits at its end for a command, and ends the counting of processes."""
 
@@ -53,7 +50,8 @@ class Stats(Lazy, Frames):
         self._options = command.StatsOptions(
             choice_of(calls, options), counters, by, max_keys, "json", None, view, None, True
         )
-        self._report = _Kept(view)
+        self._report = Kept(view)
+        self._latest = Latest(_INTERVAL)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -69,11 +67,15 @@ class Stats(Lazy, Frames):
         return Running(self._options.choice, self._session)
 
     def _session(self):
-        return command.session(self._options, self._report)
+        return command.session(self._options, self._report, self._latest)
 
     def stop(self) -> None:
         """Ends the counting; what is traced goes on."""
         self._start().stop()
+
+    @property
+    def view(self) -> View:
+        return self._report.view
 
     @property
     def summary(self) -> Summary:
@@ -89,43 +91,22 @@ class Stats(Lazy, Frames):
             raise FaultinError("nothing was counted", "the trace ended before it began")
         return self._report.table
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """A dict for each key, in the order that was asked for; waits for the end."""
-        table = self.table
-        return iter([row_object(table, row) for row in self._report.view.rows(table)])
-
-    def to_arrow(self) -> "pa.Table":
-        """Keys, then counters. Quantiles are structs, bars lists of first, last and count.
-        A key that is missing is null."""
-        pa = need("pyarrow", "to_arrow()")
-        table, rows = self.table, [*self]
-        names = [*table.keys, *(counter.name for counter in table.counters)]
-        bars = {c.name for c in table.counters if c.function.shown is Shown.BARS}
-        columns = [_column(pa, [row[name] for row in rows], name in bars) for name in names]
-        return pa.table(dict(zip(names, columns, strict=True)))
-
-
-def _column(pa: Any, values: list[Any], bars: bool) -> Any:
-    if bars:
-        number = pa.int64()
-        bar = pa.struct([("first", number), ("last", number), ("count", number)])
-        return pa.array(values, pa.list_(bar))
-    plain = [_plain(value) for value in values]
-    if any(isinstance(value, bytes) for value in plain):
-        plain = [value.encode() if isinstance(value, str) else value for value in plain]
-    if all(value is None for value in plain):
-        return pa.array(plain, pa.int64())
-    try:
-        return pa.array(plain)
-    except (OverflowError, pa.ArrowInvalid):  # a sum of more than 64 bits is a text of digits
-        return pa.array([None if v is None else int(v) for v in plain], pa.decimal128(38))
-
-
-def _plain(value: Any) -> Any:
-    """A key as a table has it: of a truncated one, what was captured."""
-    if isinstance(value, Truncated):
-        return _plain(value.value)
-    return None if isinstance(value, Missing) else value
+    def show(self, interval: float = 1.0) -> None:
+        """Shows the table in a notebook while it grows, until the end; interrupting the cell
+        ends the counting. MissingExtra where there is no IPython."""
+        display = need("IPython.display", "show()", "notebook")
+        running = self._start()
+        shown = display.display(display.HTML("nothing was counted yet"), display_id=True)
+        try:
+            while not running.is_over:
+                time.sleep(interval)
+                if shown and (found := self._latest.snapshot):
+                    table, lost = found
+                    shown.update(display.HTML(html_table(table, self._report.view, lost)))
+        except KeyboardInterrupt:
+            self.stop()
+        if shown:
+            shown.update(display.HTML(self._repr_html_()))
 
 
 def stats(

@@ -25,21 +25,23 @@ from faultin.session import Session
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_CALLS = (EventKind.CALL, EventKind.NORETURN)
+_CALLS = (EventKind.CALL, EventKind.NORETURN, EventKind.EVENT)
 
 
 class Trace(Lazy, Frames):
     """A trace that begins with `with`, or when it is first iterated. It ends when all that is
     traced has ended, or with the `with` block: what is traced goes on then.
 
-    signals: give events of signals and ends of tasks, too.
+    signals: give events of signals and ends of tasks, too. stack: events have the stacks of
+    their calls (Event.stack).
     """
 
     def __init__(
-        self, calls: str = "all", *, signals: bool = False, **options: Unpack[Options]
-    ) -> None:
+        self, calls: str = "all", *, signals: bool = False, stack: bool = False,
+        **options: Unpack[Options],
+    ) -> None:  # fmt: skip
         self._choice = choice_of(calls, options)
-        self._signals = signals
+        self._signals, self._stack = signals, stack
         self._chunks = Chunks()
         self._events = self._each()
         self._count = 0
@@ -63,7 +65,7 @@ class Trace(Lazy, Frames):
     def _session(self) -> Session:
         options = Program(max_bytes=self._choice.max_bytes, ring_bytes=self._choice.ring_bytes)
         self._prepared = tracing.prepare(
-            self._choice, tracing.Texts(self._choice.where or ""), options
+            self._choice, tracing.Texts(self._choice.where or ""), options, stack=self._stack
         )
         prepared = self._prepared
 
@@ -72,9 +74,12 @@ class Trace(Lazy, Frames):
             self._judge = None
             if prepared.query:
                 self._judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
+            self._stacking = prepared.stacking()
             return self._chunks
 
-        return Session(prepared.engine, prepared.plans, prepared.options, consuming)
+        return Session(
+            prepared.engine, prepared.plans, prepared.options, consuming, follow=prepared.follow
+        )
 
     def stop(self) -> None:
         """Ends the trace; what is traced goes on. Events that have come can still be had."""
@@ -106,7 +111,10 @@ class Trace(Lazy, Frames):
         if self._table is None:
             import pyarrow as pa
 
-            builder = Builder(self._prepared.plans, self._offset, self._decoder, self._judge)
+            builder = Builder(
+                self._prepared.plans, self._offset, self._decoder, self._judge,
+                stacking=self._stacking,
+            )  # fmt: skip
             batches = [batch for chunk in self._chunks for batch in builder.add(chunk)]
             batches.append(builder.flush())
             builder.close()
@@ -126,17 +134,25 @@ class Trace(Lazy, Frames):
         running = self._start()
         whole = Assembler().whole
         for chunk in self._chunks:
+            if self._stacking:
+                self._stacking.begin()
             found = (record for part in records(chunk) if (record := whole(part)))
             for record in self._judge.wanted(found) if self._judge else found:
                 event = self._decoder.event(record)
                 if event.kind in _CALLS:
                     self._count += 1
+                    if self._stacking:
+                        event.stack = self._stacking.stack(record, self._decoder.complete(record))
                 elif not self._signals or event.kind is EventKind.BLOCKED:
                     continue
                 yield event
+        if self._stacking:
+            self._stacking.close()
         running.wait()
 
 
-def trace(calls: str = "all", *, signals: bool = False, **options: Unpack[Options]) -> Trace:
+def trace(
+    calls: str = "all", *, signals: bool = False, stack: bool = False, **options: Unpack[Options]
+) -> Trace:
     """Traces the system calls that `calls` names, as -e does. See Options for the rest."""
-    return Trace(calls, signals=signals, **options)
+    return Trace(calls, signals=signals, stack=stack, **options)

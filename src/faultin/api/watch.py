@@ -47,7 +47,8 @@ class Watch(Lazy):
         self._options = command.WatchOptions(
             choice=choice_of(calls, options), capture=capture, for_each=for_each, rules=rules,
             format="none", output=None, commands=(), jobs=JOBS, timeout=0, exec_user=None,
-            webhooks=(), headers=(), syslog=None, journald=None, capacity=CAPACITY, grace=0,
+            webhooks=(), headers=(), syslog=None, journald=None, otlp=None,
+            capacity=CAPACITY, grace=0,
         )  # fmt: skip
         self._told: SimpleQueue[Notification | None] = SimpleQueue()
 

@@ -19,8 +19,12 @@ from faultin.sinks.output import BrokenOutput
 COMMANDS = {
     "trace": "trace the system calls of a command or of running processes",
     "stats": "count calls, by what they pass and return",
+    "stacks": "show which functions led to calls: folded, as a flame graph, for speedscope",
+    "top": "show on the terminal what processes call, as it happens",
     "record": "keep the calls of a command or of running processes as Parquet",
     "query": "ask recordings, in the language of live queries or in SQL",
+    "convert": "give recordings to other tools, in their formats",
+    "report": "make one page of recordings: time lines, latency, paths, errors, processes",
     "watch": "do something whenever a call is as a query says",
     "assist": "run a command so that any tracer finds its arguments present",
     "guard": "run a command whose calls a policy decides, on inputs that cannot change",
@@ -73,7 +77,10 @@ def _kept_log(error: FaultinError) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; the exit status."""
-    arguments = parser().parse_args(argv)
+    arguments, unknown = parser().parse_known_args(argv)
+    if unknown:
+        _say(f"{arguments.command} has no {unknown[0]}; see faultin {arguments.command} --help")
+        return 2
     command = importlib.import_module(f"faultin.cli.{arguments.command}")
     try:
         return command.run(arguments)

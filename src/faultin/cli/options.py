@@ -17,8 +17,10 @@ _PID_MAX = 1 << 22  # PID_MAX_LIMIT of include/linux/threads.h
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is traced, and how. where: the text of a query, None for every call; command:
-    its words, none with `pids`; user: that the command runs as, None for who called sudo."""
+    """What is traced, and how. set: "" for no system call; where: the text of a query, None
+    for every call; command: its words, none with `pids`; user: that the command runs as, None
+    for who called sudo. stack_bytes: most that is copied of a stack, None for the usual;
+    lines: of source, too; events: texts of user events (probes/parse.py)."""
 
     set: str
     where: str | None
@@ -29,6 +31,9 @@ class Choice:
     pids: tuple[int, ...]
     user: str | None
     command: tuple[str, ...]
+    stack_bytes: int | None = None
+    lines: bool = False
+    events: tuple[str, ...] = ()
 
 
 def size(text: str) -> int:
@@ -78,7 +83,7 @@ def seconds(text: str) -> float:
 def add_tracing(parser: argparse.ArgumentParser) -> None:
     """What is captured, and by which engine."""
     add = parser.add_argument
-    add("-e", metavar="SET", dest="set", default="all",
+    add("-e", metavar="SET", dest="set",
         help="system calls: names, /regex/, %%file %%desc %%network ..., !not, comma separated")
     add("-s", metavar="BYTES", dest="max_bytes", type=max_bytes, default=4096,
         help="most bytes captured of one buffer (default 4096; paths are always whole)")
@@ -88,8 +93,35 @@ def add_tracing(parser: argparse.ArgumentParser) -> None:
         help="size of the ring buffer, a power of two (default 32m)")  # fmt: skip
 
 
+def stack_bytes(text: str) -> int:
+    found = size(text)
+    if found < 1024 or found > _MAX_BYTES or found % 8:
+        raise argparse.ArgumentTypeError(f"{text}: a multiple of 8 from 1k to 1m")
+    return found
+
+
+def add_stack(parser: argparse.ArgumentParser) -> None:
+    """How stacks are taken, and shown."""
+    add = parser.add_argument
+    add("--stack-bytes", metavar="BYTES", type=stack_bytes,
+        help="most bytes of a stack that are copied and walked (default 16k)")
+    add("--lines", action="store_true",
+        help="files, lines and inlined functions too; large debug information takes seconds")  # fmt: skip
+
+
+def add_events(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--event", metavar="EVENT", dest="events", action="append", default=[],
+        help="a user event, alone or beside -e: usdt:FILE:PROVIDER:NAME or "
+             "uprobe:FILE:FUNCTION(ARG: KIND, ...) (repeatable)")  # fmt: skip
+
+
 def add_where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-w", "--where", metavar="QUERY", help="only calls for which it holds")
+
+
+def add_otlp(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--otlp", metavar="ENDPOINT",
+        help="also to a collector of OpenTelemetry: http://HOST:4318, grpc://HOST:4317")  # fmt: skip
 
 
 def add_targets(parser: argparse.ArgumentParser) -> None:
@@ -138,8 +170,9 @@ def choice_of(arguments: argparse.Namespace, words: list[str]) -> Choice:
     """What add_tracing, add_where and add_targets parsed, and the words of the command."""
     command = command_of(words, arguments.pids)
     check_pids(arguments.pids)
+    events = tuple(getattr(arguments, "events", ()))
     return Choice(
-        set=arguments.set,
+        set=arguments.set if arguments.set is not None else "" if events else "all",
         where=arguments.where,
         max_bytes=arguments.max_bytes,
         ring_bytes=arguments.buffer,
@@ -148,4 +181,7 @@ def choice_of(arguments: argparse.Namespace, words: list[str]) -> Choice:
         pids=tuple(arguments.pids),
         user=arguments.user,
         command=tuple(command),
+        stack_bytes=getattr(arguments, "stack_bytes", None),
+        lines=getattr(arguments, "lines", False),
+        events=events,
     )

@@ -5,11 +5,11 @@ In: arguments. Out: events, a table of counters, or what SQL gives, on stdout or
 """
 
 import argparse
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from faultin.cli.options import add_where, natural, positive
+from faultin.cli.tracing import say_lost
 from faultin.errors import UsageError
 from faultin.extras import need
 from faultin.sinks.stats.view import View
@@ -25,7 +25,8 @@ _FORMATS = ("text", "json", "csv")
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
     """What `faultin query` was asked for. sources: recordings; counters, by, where, sql: texts
-    of queries; output: a file, one of Parquet by its name, None for stdout."""
+    of queries; settings: of the engine; output: a file, one of Parquet by its name, None for
+    stdout."""
 
     sources: tuple[str, ...]
     counters: str | None
@@ -33,6 +34,7 @@ class QueryOptions:
     where: str | None
     sql: str | None
     engine: str
+    settings: tuple[tuple[str, str], ...]
     format: str
     output: str | None
     force: bool
@@ -45,7 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_where(parser)
     add("--by", metavar="KEYS", help="count for each value of these, as in comm,path")
     add("--sql", metavar="SQL", help="SQL in place of a query; the table is called events")
-    add("--engine", default="duckdb", help="duckdb (default), or another that Ibis knows")
+    add("--engine", default="duckdb", help="duckdb (default), pyspark; for --sql any of Ibis")
+    add(
+        "--engine-config",
+        metavar="NAME=VALUE",
+        dest="settings",
+        type=_setting,
+        action="append",
+        default=[],
+        help="a setting of Spark, such as spark.master=spark://host:7077 (repeatable)",
+    )
     add(
         "--json",
         dest="format",
@@ -77,6 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parse=parser.parse_args)  # fmt: skip
 
 
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    return name, value
+
+
 def options_of(arguments: argparse.Namespace) -> QueryOptions:
     """UsageError for what does not fit together. A word with a ( is the counters."""
     arguments, words = _split(arguments)
@@ -91,8 +109,8 @@ def options_of(arguments: argparse.Namespace) -> QueryOptions:
     return QueryOptions(
         sources=tuple(sources), counters=counters[0] if counters else None,
         by=arguments.by, where=arguments.where,
-        sql=arguments.sql, engine=arguments.engine, format=arguments.format,
-        output=arguments.output, force=arguments.force, max_keys=arguments.max_keys,
+        sql=arguments.sql, engine=arguments.engine, settings=tuple(arguments.settings),
+        format=arguments.format, output=arguments.output, force=arguments.force, max_keys=arguments.max_keys,
         view=View(arguments.sort, arguments.reverse, arguments.top, arguments.human),
     )  # fmt: skip
 
@@ -119,95 +137,78 @@ def run(arguments: argparse.Namespace) -> int:
     from faultin.recordings.source import source
 
     found = source(options.sources)
-    if options.sql:
-        _write_table(options, _engine(options, found).sql(options.sql))
-    elif options.counters or options.by:
-        _count(options, found)
-    else:
-        _show(options, found)
+    if options.output:
+        found.refuse(options.output)
+    engine = _engine(options, found)
+    try:
+        _answer(options, found, engine)
+    finally:
+        engine.close()
     return 0
+
+
+def _answer(options: QueryOptions, found: "Source", engine: Any) -> None:
+    if options.sql:
+        table = engine.sql(options.sql)
+        _write_table(options, table)
+        say_lost(summary_of(found, len(table)))
+    elif options.counters or options.by:
+        _count(options, found, engine)
+    else:
+        _show(options, found, engine)
 
 
 def _engine(options: QueryOptions, found: "Source"):
     from faultin.lowering.engine import engine
 
-    return engine(options.engine, found, bool(options.sql))
+    return engine(options.engine, found, bool(options.sql), dict(options.settings))
 
 
 def _lowered(options: QueryOptions, found: "Source", engine: Any) -> tuple[Any, Any]:
     """(the query, what lowers it)."""
-    from faultin.codegen.plan import plan
-    from faultin.lowering.expressions import Lowering
-    from faultin.lowering.slots import Slots
-    from faultin.query.query import parse
-    from faultin.syscalls.table import load
+    from faultin.lowering.asking import lowered
 
-    table = load(found.arch)
-    plans = plan(table, table.resolve(found.calls))
     actions = options.counters or ("count()" if options.by else "")
-    query = parse(plans, table, options.where or "", actions, options.by or "")
-    return query, Lowering(Slots(query, plans, engine.table).value)
+    return lowered(found, engine, options.where or "", actions, options.by or "")
 
 
 def summary_of(found: "Source", events: int) -> "Summary":
     """Of all recordings together; one that was cut short is told."""
     from faultin.cli.tracing import tell
-    from faultin.event import Summary
 
-    runs: dict[str, dict[str, Any]] = {}
-    for file in found.files:
-        runs[file.about.run] = file.about.summary or runs.get(file.about.run, {})
-    lost: dict[str, int] = {}
-    for run, summary in runs.items():
-        if not summary:
-            tell(f"recording {run} was cut short: what it has lost, if anything, is not known")
-        for cause, count in summary.get("lost", {}).items():
-            lost[cause] = lost.get(cause, 0) + count
-    names = {
-        key: ",".join(sorted({s[key] for s in runs.values() if s}))
-        for key in ("engine", "strategy")
-    }
-    return Summary(events, lost, names["engine"], names["strategy"])
+    for run in found.cut_short:
+        tell(f"recording {run} was cut short: what it has lost, if anything, is not known")
+    return found.summary(events)
 
 
-def _count(options: QueryOptions, found: "Source") -> None:
+def _count(options: QueryOptions, found: "Source", engine: Any) -> None:
     from faultin.lowering.counted import Counted
     from faultin.sinks.output import Output
     from faultin.sinks.stats.report import Report
 
-    engine = _engine(options, found)
     query, lowering = _lowered(options, found, engine)
     counted = Counted(query, lowering, engine, options.max_keys)
     if options.output and options.output.endswith(".parquet"):
         raise UsageError(f"-o {options.output}", "counters go to text, --json or --csv")
-    report = Report(Output.open(options.output, sys.stdout.buffer), options.format, options.view)
+    report = Report(Output.open(options.output), options.format, options.view)
     summary = summary_of(found, counted.events)
     summary.lost.update(counted.lost)
     report.write(counted.table, summary)
 
 
-def _show(options: QueryOptions, found: "Source") -> None:
+def _show(options: QueryOptions, found: "Source", engine: Any) -> None:
     """The events that are wanted."""
-    engine = _engine(options, found)
     query, lowering = _lowered(options, found, engine) if options.where else (None, None)
     where = lowering.condition(query.where) if query else None
     if options.output and options.output.endswith(".parquet"):
-        _write_parquet(options, found, _table(engine, where))
+        _write_parquet(options, found, engine.rows(where))
         return
     if options.format == "csv":
-        _write_table(options, _used(_table(engine, where)))
+        table = _used(engine.rows(where))
+        _write_table(options, table)
+        say_lost(summary_of(found, len(table)))
         return
     _write_events(options, found, engine.batches(where))
-
-
-def _table(engine: Any, where: Any) -> Any:
-    """All calls that are wanted."""
-    import pyarrow as pa
-
-    found = list(engine.batches(where))
-    return (
-        pa.Table.from_batches(found) if found else engine.table.schema().to_pyarrow().empty_table()
-    )
 
 
 def _used(table: Any) -> Any:
@@ -224,9 +225,9 @@ def _write_events(options: QueryOptions, found: "Source", batches: Any) -> None:
     from faultin.sinks.output import Output
     from faultin.sinks.text import Style, Text
 
-    output = Output.open(options.output, sys.stdout.buffer)
+    output = Output.open(options.output)
     sink = JsonLines(output) if options.format == "json" else Text(output, Style())
-    rows, count = Rows(found.arch), 0
+    rows, count = Rows(found.arch, found.events), 0
     for batch in batches:
         sink.write(list(rows.events(batch)))
         count += batch.num_rows
@@ -241,9 +242,9 @@ def _write_parquet(options: QueryOptions, found: "Source", table: Any) -> None:
 
     target = _free_place(options)
     summary = asdict(summary_of(found, len(table)))
-    about = replace(
-        found.files[0].about, calls=found.calls, where=options.where or "", summary=summary
-    )
+    about = found.about
+    where = " and ".join(filter(None, [about.where, options.where]))
+    about = replace(about, where=where, summary={} if found.cut_short else summary)
     write_part(target, _used(retyped(table, found.schema)), about)
 
 
@@ -271,5 +272,5 @@ def _write_table(options: QueryOptions, table: Any) -> None:
 
         _free_place(options).write(lambda stream: pq.write_table(table, stream))
         return
-    output = Output.open(options.output, sys.stdout.buffer)
+    output = Output.open(options.output)
     write_table(output, table.column_names, table.to_pylist(), options.format)

@@ -12,6 +12,8 @@ from faultin.cli import tracing
 from faultin.cli.options import (
     Choice,
     add_command,
+    add_stack,
+    add_events,
     add_targets,
     add_tracing,
     add_where,
@@ -23,6 +25,7 @@ from faultin.errors import UsageError
 from faultin.extras import need
 
 if TYPE_CHECKING:
+    from faultin.codegen.plan import Plans
     from faultin.recordings.about import About
     from faultin.recordings.places import Place
 
@@ -37,7 +40,7 @@ class RecordOptions:
     """What `faultin record` was asked for. target: a folder, or a file *.parquet; patience:
     seconds after which what has come is written; size, time: of a file's parts in all.
     snapshot_on: a query, "" to write everything; kept_seconds, kept_size: what is in memory
-    for a snapshot."""
+    for a snapshot; stack: of each call, too."""
 
     choice: Choice
     target: str
@@ -48,6 +51,7 @@ class RecordOptions:
     snapshot_on: str
     kept_seconds: float
     kept_size: int
+    stack: bool
 
     @property
     def single(self) -> bool:
@@ -63,7 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="a folder, or a file *.parquet; a path or a URL (s3://bucket/traces)",
     )
+    add_events(parser)
     add_where(parser)
+    add("--stack", action="store_true", help="the functions that led to each call, too")
+    add_stack(parser)
     add_tracing(parser)
     add("--force", action="store_true", help="overwrite a file that is there")
     add(
@@ -123,6 +130,7 @@ def options_of(arguments: argparse.Namespace) -> RecordOptions:
         snapshot_on=arguments.snapshot_on,
         kept_seconds=arguments.keep_seconds,
         kept_size=arguments.keep_size,
+        stack=arguments.stack,
     )
     if options.single and (options.size, options.time) != (_SIZE, _TIME):
         raise UsageError("--rotate", "one file cannot rotate", "give a folder with -o")
@@ -157,7 +165,8 @@ def prepare_target(options: RecordOptions) -> "Place":
     return target
 
 
-def _about(options: RecordOptions, calls: str) -> "About":
+def _about(options: RecordOptions, calls: str, plans: "Plans") -> "About":
+    from faultin.probes.recorded import arguments_text
     from faultin.recordings.about import About
 
     moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -165,6 +174,7 @@ def _about(options: RecordOptions, calls: str) -> "About":
         arch=platform.machine(), host=platform.node() or "localhost",
         run=f"{moment}-{time.monotonic_ns() % 10**9:09}", calls=calls,
         where=options.choice.where or "", faultin=__version__, kernel=platform.release(),
+        events={probe.call.name: arguments_text(probe.call) for probe in plans.events.values()},
     )  # fmt: skip
 
 
@@ -175,7 +185,7 @@ def _session(options: RecordOptions):
     target = prepare_target(options)
     texts = tracing.Texts(choice.where or "", captures=_WHO)
     wanted = Options(max_bytes=choice.max_bytes, ring_bytes=choice.ring_bytes)
-    prepared = tracing.prepare(choice, texts, wanted)
+    prepared = tracing.prepare(choice, texts, wanted, stack=options.stack)
 
     from faultin.columnar.builder import Builder
     from faultin.consume.judge import Judge
@@ -186,7 +196,8 @@ def _session(options: RecordOptions):
 
     calls = sorted({plan.syscall.name for index, plan in prepared.plans.plans.items()
                     if index in prepared.plans.traced})  # fmt: skip
-    about = _about(options, "all" if prepared.plans.foreign else ",".join(calls))
+    plans = prepared.plans
+    about = _about(options, "all" if plans.foreign else ",".join(calls), plans)
     rotation = Rotation(options.size, options.time)
     kept = Kept(options.kept_seconds, options.kept_size)
     fires = _fires(options, prepared)
@@ -195,12 +206,17 @@ def _session(options: RecordOptions):
         judge = None
         if choice.where:
             judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
-        builder = Builder(prepared.plans, offset, decoder, judge)
+        builder = Builder(prepared.plans, offset, decoder, judge, stacking=prepared.stacking())
+        if options.single and target.exists:  # --force: what is read from now on is the new one
+            target.remove()
         writer = Writer(target, options.single, about, rotation)
         keeper = Snapshots(writer, fires, kept, tracing.tell) if fires else writer
         return Recording(builder, keeper, options.patience)
 
-    return Session(prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell)
+    return Session(
+        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell,
+        follow=prepared.follow,
+    )  # fmt: skip
 
 
 def _fires(options: RecordOptions, prepared: tracing.Prepared):

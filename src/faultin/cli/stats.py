@@ -5,13 +5,13 @@ In: arguments. Out: StatsOptions, and the exit status of a session that counts.
 """
 
 import argparse
-import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faultin.cli import tracing
 from faultin.cli.options import (
-    Choice, add_targets, add_tracing, add_where, choice_of, natural, positive, seconds,
+    Choice, add_events, add_otlp, add_stack, add_targets, add_tracing, add_where, choice_of,
+    natural, positive, seconds,
 )  # fmt: skip
 from faultin.errors import UsageError
 from faultin.sinks.stats.view import View
@@ -27,8 +27,9 @@ class StatsOptions:
     """What `faultin stats` was asked for.
 
     counters, by: texts of queries. Both None: calls, errors and time of each syscall, as
-    `strace -c`. by alone: count(). in_kernel: it counts what it can. format: of sinks.stats.report.FORMATS. output: a file,
-    None for stdout. interval: seconds between pictures of the live table, None for none.
+    `strace -c`. by alone: count(). in_kernel: it counts what it can. format: of
+    sinks.stats.report.FORMATS. output: a file, None for stdout. interval: seconds between
+    pictures of the live table, None for none. otlp: a URL that counters are sent to.
     """
 
     choice: Choice
@@ -40,13 +41,16 @@ class StatsOptions:
     view: View
     interval: float | None
     in_kernel: bool
+    otlp: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--by", metavar="KEYS", help="count for each value of these, as in comm,path")
     add_where(parser)
+    add_stack(parser)
     add_tracing(parser)
+    add_events(parser)
     add("--max-keys", metavar="N", type=positive, default=_MAX_KEYS,
         help=f"most keys that are kept (default {_MAX_KEYS}); calls with others are reported")
     formats = parser.add_mutually_exclusive_group()
@@ -64,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-kernel-counters", action="store_true",
         help="count every call from its record, to compare with what the kernel counts")
     add("--no-live", action="store_true", help="only the final table")
+    add_otlp(parser)
     add_targets(parser)
     add("words", metavar="COUNTERS", nargs=argparse.REMAINDER,
         help="such as 'count(), sum(ret)'; then options, and -- command and its arguments")
@@ -84,6 +89,7 @@ def options_of(arguments: argparse.Namespace) -> StatsOptions:
         view=view,
         interval=None if arguments.no_live else arguments.interval,
         in_kernel=not arguments.no_kernel_counters,
+        otlp=arguments.otlp,
     )
 
 
@@ -105,8 +111,9 @@ def _split(arguments: argparse.Namespace) -> tuple[str | None, argparse.Namespac
 _DEFAULT = "count(), sum(-4095 <= ret < 0), sum(latency), max(latency)"
 
 
-def session(options: StatsOptions, report: "Report | None" = None):
-    """A session that counts, with its probes on. report: in place of a written one."""
+def session(options: StatsOptions, report: "Report | None" = None, live: Any = None):
+    """A session that counts, with its probes on. report, live: in place of a written one, and
+    of one on the terminal."""
     from rich.console import Console
 
     from faultin.codegen.program import Options
@@ -119,6 +126,7 @@ def session(options: StatsOptions, report: "Report | None" = None):
     from faultin.sinks.stats.report import Report
 
     choice = options.choice
+    metrics = _metrics(options)  # what is missing for it is told before anything begins
     is_default = options.counters is None and options.by is None
     actions = _DEFAULT if is_default else options.counters or "count()"
     by = "syscall" if is_default else options.by or ""
@@ -129,20 +137,37 @@ def session(options: StatsOptions, report: "Report | None" = None):
     assert prepared.query
     counters = syscalls.COUNTERS if is_default else counters_of(prepared.query.actions)
     if report is None:
-        output = Output.open(options.output, sys.stdout.buffer)
+        output = Output.open(options.output)
         report = Report(output, options.format, options.view)
-    live = None
-    if options.interval:
+    if live is None and options.interval:
         live = LiveTable(Console(stderr=True), options.view, options.interval)
+    if metrics:
+        from faultin.sinks.stats.otlp import LiveAndSent, Sent
+
+        report, live = Sent(report, metrics), LiveAndSent(live, metrics)
 
     def consuming(decoder, offset):
-        judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
+        stacking = prepared.stacking()
+        judge = Judge(prepared.query, prepared.plans, offset, decoder.complete, stacking)
         kernel = prepared.engine.counters
-        return Counting(prepared.query, judge, counters, options.max_keys, report, live, kernel)
+        return Counting(
+            prepared.query, judge, counters, options.max_keys, report, live, kernel, stacking
+        )
 
     return Session(
-        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell
-    )
+        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell,
+        follow=prepared.follow,
+    )  # fmt: skip
+
+
+def _metrics(options: StatsOptions):
+    """What --otlp sends, or None."""
+    if not options.otlp:
+        return None
+    from faultin.sinks.stats.otlp import Metrics
+    from faultin.telemetry import endpoint
+
+    return Metrics(endpoint(options.otlp), tracing.tell)
 
 
 def run(arguments: argparse.Namespace) -> int:

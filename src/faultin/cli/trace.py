@@ -9,13 +9,14 @@ from typing import Callable
 
 from faultin.cli import tracing
 from faultin.cli.options import (
-    Choice, add_command, add_targets, add_tracing, add_where, choice_of,
+    Choice, add_command, add_events, add_stack, add_targets, add_tracing, add_where, choice_of,
 )  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_tracing(parser)
+    add_events(parser)
     add_where(parser)
     add("--format", choices=("text", "jsonl", "none"), default="text")
     add("-o", metavar="FILE", dest="output", help="write to FILE, not to stderr")
@@ -28,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-T", "--latency", action="store_true", help="time spent in each call")
     add("-y", "--paths", action="store_true", help="what file descriptors are open on")
     add("-f", "--follow", action="store_true", help="accepted: children are always followed")
+    add("--stack", action="store_true", help="the functions that led to each call, as strace -k")
+    add_stack(parser)
     add("--provenance", action="store_true", help="mark what was not read at entry")
     add("-v", "--verbose", action="store_true", help="the whole environment of an execve")
     add("--colour", "--color", choices=("auto", "always", "never"), default="auto")
@@ -83,7 +86,8 @@ def _session(choice: Choice, arguments: argparse.Namespace):
     thread of its own, as most of that is LLVM and the kernel, while the rest is imported."""
     options = _options(arguments)
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(tracing.prepare, choice, tracing.Texts(choice.where or ""), options)
+        texts = tracing.Texts(choice.where or "")
+        loading = pool.submit(tracing.prepare, choice, texts, options, stack=arguments.stack)
         from faultin.consume.events import Events
         from faultin.decode.paths import DescriptorPaths
         from faultin.session import Session
@@ -98,12 +102,14 @@ def _session(choice: Choice, arguments: argparse.Namespace):
             from faultin.consume.judge import Judge
 
             judge = Judge(prepared.query, prepared.plans, offset, decoder.complete)
-        return Events(decoder, sink, judge, DescriptorPaths() if arguments.paths else None)
+        paths = DescriptorPaths() if arguments.paths else None
+        return Events(decoder, sink, judge, paths, prepared.stacking())
 
     show = arguments.format == "text" and not arguments.summary_only
     return Session(
-        prepared.engine, prepared.plans, prepared.options, consuming, show, tracing.tell
-    )
+        prepared.engine, prepared.plans, prepared.options, consuming, show, tracing.tell,
+        prepared.follow,
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,16 +14,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faultin.cli.options import Choice
-from faultin.errors import OutputError
+from faultin.errors import FaultinError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from faultin.codegen.plan import Plans
     from faultin.codegen.program import Options
+    from faultin.consume.stacking import Stacking
     from faultin.engines.base import Engine
     from faultin.event import Summary
     from faultin.launch import Command
     from faultin.query.query import Query
     from faultin.session import Session
+    from faultin.stacks.resolver import Resolver
+
+_STACK_BYTES = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,28 @@ class Prepared:
     plans: "Plans"
     options: "Options"
     query: "Query | None"
+    resolver: "Resolver | None"
+
+    def stacking(self) -> "Stacking | None":
+        """Who gives the stacks of calls, if they are captured."""
+        if self.resolver is None:
+            return None
+        from faultin.consume.stacking import Stacking
+
+        return Stacking(self.resolver, self.plans)
+
+    def follow(self, pid: int) -> None:
+        """A process is going to be traced (Session)."""
+        if self.resolver:
+            self.resolver.follow(pid)
 
 
 def prepare(
-    choice: Choice, texts: Texts, options: "Options", narrow: bool = False, keys: int = 0
-) -> Prepared:
+    choice: Choice, texts: Texts, options: "Options", narrow: bool = False, keys: int = 0,
+    stack: bool = False,
+) -> Prepared:  # fmt: skip
     """narrow: only what the query needs is captured. keys: the kernel counts, by so many keys
-    at the most."""
+    at the most. stack: with the stack of each call, whether or not the query looks at it."""
     from dataclasses import replace
 
     from faultin.codegen.plan import plan
@@ -58,7 +77,13 @@ def prepare(
     from faultin.syscalls.table import load
 
     table = load(platform.machine())
-    plans = plan(table, table.resolve(choice.set))
+    events = ()
+    if choice.events:
+        from faultin.probes.parse import parse as parse_events
+
+        events = parse_events(choice.events, choice.pids)
+    traced = frozenset() if events and not choice.set else table.resolve(choice.set)
+    plans = plan(table, traced, stack=stack, events=events)
     query = None
     if texts != Texts():
         from faultin.codegen.query.functions import functions
@@ -66,13 +91,33 @@ def prepare(
 
         words = (texts.where, texts.actions, texts.keys, texts.captures)
         query = parse(plans, table, *words)
-        if narrow:
-            needed = {index: query.needs(index).ops for index in plans.plans}
-            plans = plan(table, plans.traced, needed)
+        stack |= query.stacks
+        if narrow or query.stacks:
+            needed = {index: query.needs(index).ops for index in plans.plans} if narrow else None
+            plans = plan(table, plans.traced, needed, stack, events)
             query = parse(plans, table, *words)
         options = replace(options, query=functions(query, plans, keys))
+    resolver = _resolver(choice, stack)
+    if resolver:
+        options = replace(options, stack_bytes=choice.stack_bytes or _STACK_BYTES)
     engine = choose(choice.engine, choice.strategy, plans, options, table.arch)
-    return Prepared(engine, plans, options, query)
+    return Prepared(engine, plans, options, query, resolver)
+
+
+def _resolver(choice: Choice, stack: bool) -> "Resolver | None":
+    """FaultinError where nobody can walk stacks."""
+    if not stack:
+        if choice.lines or choice.stack_bytes is not None:
+            why, advice = "they are about stacks", "add --stack, or ustack to the query"
+            raise UsageError("--lines and --stack-bytes", why, advice)
+        return None
+    if (machine := platform.machine()) != "x86_64":
+        raise FaultinError(f"stacks cannot be walked on {machine}", "only those of x86-64 can")
+    from faultin.launch import identity
+    from faultin.stacks.resolver import Resolver
+
+    who = identity(choice.user)
+    return Resolver(choice.lines, tell, who.uid if who else None)
 
 
 def tell(notice: str) -> None:

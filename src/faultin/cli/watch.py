@@ -17,7 +17,8 @@ from faultin.actions.base import CAPACITY, JOBS, Action
 from faultin.actions.rates import Rules
 from faultin.cli import tracing
 from faultin.cli.options import (
-    Choice, add_command, add_targets, add_tracing, add_where, choice_of, positive, seconds,
+    Choice, add_command, add_events, add_otlp, add_stack, add_targets, add_tracing, add_where,
+    choice_of, positive, seconds,
 )  # fmt: skip
 from faultin.errors import UsageError
 
@@ -54,6 +55,7 @@ class WatchOptions:
     headers: tuple[tuple[str, str], ...]
     syslog: str | None
     journald: str | None
+    otlp: str | None
     capacity: int
     grace: float
 
@@ -61,7 +63,9 @@ class WatchOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_where(parser)
+    add_stack(parser)
     add_tracing(parser)
+    add_events(parser)
     add("--capture", metavar="FIELDS", help="what a notification has (default: all arguments)")
     _add_actions(parser)
     _add_rules(parser)
@@ -91,7 +95,8 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
     add("--header", metavar="'NAME: VALUE'", dest="headers", action="append", default=[],
         help="of those requests (repeatable)")
     add("--syslog", metavar="LEVEL", help="to the syslog daemon, as in daemon.warning")
-    add("--journald", metavar="PRIORITY", help="to systemd's journal, as in warning")  # fmt: skip
+    add("--journald", metavar="PRIORITY", help="to systemd's journal, as in warning")
+    add_otlp(parser)  # fmt: skip
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +118,10 @@ def rate(text: str) -> tuple[int, int]:
 
 def options_of(arguments: argparse.Namespace) -> WatchOptions:
     """UsageError for what does not fit together."""
-    others = arguments.commands or arguments.webhooks or arguments.syslog or arguments.journald
+    others = (
+        arguments.commands or arguments.webhooks or arguments.syslog or arguments.journald
+        or arguments.otlp
+    )  # fmt: skip
     return WatchOptions(
         choice=choice_of(arguments, arguments.argv),
         capture=arguments.capture,
@@ -129,6 +137,7 @@ def options_of(arguments: argparse.Namespace) -> WatchOptions:
         headers=tuple(map(_header, arguments.headers)),
         syslog=arguments.syslog,
         journald=arguments.journald,
+        otlp=arguments.otlp,
         capacity=arguments.capacity,
         grace=arguments.grace,
     )
@@ -156,8 +165,13 @@ def make_actions(options: WatchOptions) -> "Fan":
         actions["syslog"] = Syslog(options.syslog, capacity=capacity)
     if options.journald:
         actions["journald"] = Journald(options.journald, capacity=capacity)
+    if options.otlp:
+        from faultin.actions.otlp import Otlp
+        from faultin.telemetry import endpoint
+
+        actions["otlp"] = Otlp(endpoint(options.otlp), capacity)
     if options.format != "none":  # last: a watch that cannot be leaves the file as it was
-        output = Output.open(options.output, sys.stdout.buffer)
+        output = Output.open(options.output)
         actions["lines"] = Lines(output, options.format, capacity)
     return Fan(actions)
 
@@ -223,14 +237,17 @@ def session(options: WatchOptions, fan: "Fan | None" = None):
     fan = fan or make_actions(options)
 
     def consuming(decoder, offset):
-        judge = Judge(query, prepared.plans, offset, decoder.complete)
+        stacking = prepared.stacking()
+        judge = Judge(query, prepared.plans, offset, decoder.complete, stacking)
+        gate = Gate(options.rules)
         return Notifying(
-            query, judge, decoder, Gate(options.rules), fan, options.grace, tracing.tell
+            query, judge, decoder, gate, fan, options.grace, tracing.tell, stacking
         )
 
     return Session(
-        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell
-    )
+        prepared.engine, prepared.plans, prepared.options, consuming, tell=tracing.tell,
+        follow=prepared.follow,
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -23,11 +23,12 @@ STATE_SIZE = RECORD + HEAD.size + HEAP_SIZE + PIECE.size + PIECE_MAX
 class Answers(NamedTuple):
     """possible: whether the call can be wanted; certain: whether it is, each as its memory
     has been captured, and before it returns. verdict: enum verdict of bpf/task.bpf.h, when it
-    has."""
+    has. admits: whether its registers let it be."""
 
     possible: int
     certain: int
     verdict: int
+    admits: int
 
 
 class NativeJudge:
@@ -55,7 +56,7 @@ class NativeJudge:
         ctypes.memmove(ctypes.byref(state, RECORD), head + heap, len(head) + len(heap))
         places = (ctypes.c_uint32 * len(seen))(*[place for place, _ in seen])
         keys = (ctypes.c_uint64 * len(seen))(*[key for _, key in seen])
-        found = (ctypes.c_uint32 * 3)()
+        found = (ctypes.c_uint32 * 4)()
         self._judge(state, returned, len(seen), places, keys, found)
         return Answers(*found)
 

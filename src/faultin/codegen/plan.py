@@ -7,11 +7,12 @@ A plan's index is the syscall's number, NUMBERS more for one of the 32-bit ABI, 
 a variant one beyond them all.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from struct import Struct
 
+from faultin.probes.probe import PROBES_MAX, Probe
 from faultin.syscalls.abi import NOT_X32
 from faultin.syscalls.sizes import size_of
 from faultin.syscalls.table import Argument, Direction, Syscall, Table, Term, Unit, When
@@ -33,6 +34,7 @@ class OpKind(IntEnum):
     MSGHDR = 5
     MMSGHDR = 6
     IOCTL = 7
+    STACK = 8
 
 
 class OpFlag(IntFlag):
@@ -53,6 +55,7 @@ class PlanFlag(IntFlag):
     OTHER_ABI = 16
     NOT_X32 = 32
     EARLY = 64
+    REGISTERS = 128
 
 
 _KINDS = {
@@ -67,6 +70,7 @@ _KINDS = {
     "ioctl": OpKind.IOCTL,
 }
 _TERMS = {"const": 1, "arg": 2, "ret": 3, "deref": 4, "self": 5, "bits": 6, "pages": 7, "nodes": 8}
+_OF_ARGUMENT = {"arg", "deref", "bits", "pages", "nodes"}
 _NORETURN = {"exit", "exit_group"}
 _EXEC = {"execve", "execveat"}
 _EXEC_FLAGS = {
@@ -100,6 +104,12 @@ class Op:
         return bool(self.flags & OpFlag.NARROW)
 
     @property
+    def looks_at(self) -> int:
+        """Arguments that say where its memory is, and how much, a bit each."""
+        lengths = [term.value for term in self.terms if term.kind in _OF_ARGUMENT]
+        return sum(1 << position for position in {self.position, *lengths})
+
+    @property
     def counted(self) -> bool:
         return bool(self.flags & OpFlag.COUNTED) or not self.terms
 
@@ -109,6 +119,10 @@ class Op:
         return _OP.pack(
             self.kind, self.position, self.flags, kind, kind2, value, value2, plus, plus2, self.size
         )  # fmt: skip
+
+
+# Of no argument: the stack, with the last of a plan's inputs.
+_STACK = Op(OpKind.STACK, 6, OpFlag(0), (), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +141,16 @@ class Plan:
 
     @property
     def returns(self) -> bool:
-        return self.syscall.name not in _NORETURN
+        return self.syscall.name not in _NORETURN and not self.syscall.is_event
 
     @property
     def inputs(self) -> int:
         return sum(not op.is_output for op in self.ops)
+
+    @property
+    def stack(self) -> int | None:
+        """The bit of the operation that copies the stack, if there is one."""
+        return next((bit for bit, op in enumerate(self.ops) if op.kind is OpKind.STACK), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +158,7 @@ class Plans:
     """All plans by index, and which syscalls are traced.
 
     foreign: calls whose number is not the table's (another ABI's, or nobody's) are
-    recorded too, as they are when everything is traced.
+    recorded too, as they are when everything is traced. events: by plan index.
     """
 
     plans: dict[int, Plan]
@@ -147,6 +166,7 @@ class Plans:
     images: dict[str, bytes]
     counts: dict[str, int]
     foreign: bool
+    events: Mapping[int, Probe] = field(default_factory=dict)
 
 
 def _ops_of(position: int, argument: Argument, extra: OpFlag) -> list[tuple[Op, Argument]]:
@@ -173,19 +193,23 @@ def _ops_of(position: int, argument: Argument, extra: OpFlag) -> list[tuple[Op, 
 
 
 def _plan(
-    syscall: Syscall, arguments: tuple[Argument, ...], first: int, only: frozenset[int] | None = None
-) -> Plan:
+    syscall: Syscall, arguments: tuple[Argument, ...], first: int, only: frozenset[int] | None,
+    stack: bool,
+) -> Plan:  # fmt: skip
     """only: of its operations, those that are wanted; all, if None."""
-    found = []
+    found: list[tuple[Op, Argument | None]] = []
     for position, argument in enumerate(arguments):
         if argument.is_pointer or argument.kind == "ioctl":
             extra = _EXEC_FLAGS.get(argument.name, OpFlag(0)) if syscall.name in _EXEC else OpFlag(0)
             found += _ops_of(position, argument, extra)
+    found += [(_STACK, None)] if stack else []
     found.sort(key=lambda pair: pair[0].is_output)
     if only is not None:
-        found = [pair for bit, pair in enumerate(found) if bit in only]
+        found = [pair for bit, pair in enumerate(found) if bit in only or pair[1] is None]
     failure = zero = positive = gone_on_success = gone_on_failure = 0
     for bit, (op, argument) in enumerate(found):
+        if argument is None:
+            continue
         if op.is_output:
             failure |= (argument.when in (When.FAILURE, When.ALWAYS)) << bit
             zero |= (argument.when in (When.SUCCESS, When.ALWAYS)) << bit
@@ -201,18 +225,21 @@ def _plan(
 
 
 def plan(
-    table: Table, traced: frozenset[int], only: Mapping[int, frozenset[int]] | None = None
-) -> Plans:
+    table: Table, traced: frozenset[int], only: Mapping[int, frozenset[int]] | None = None,
+    stack: bool = False, events: Sequence[Probe] = (),
+) -> Plans:  # fmt: skip
     """The plans of the traced syscalls; the others are in the image, but do nothing.
 
     only: by plan index, the operations that are wanted (bits of the plan without it).
+    stack: with the stack of each call, wanted by `only` or not.
+    events: user events that are traced too.
     """
     plans: dict[int, Plan] = {}
     rows, extra_rows, ops, variants = {}, [], [], []
 
     def add(index: int, syscall: Syscall, arguments: tuple[Argument, ...]) -> Plan:
         wanted = None if only is None else only.get(index, frozenset())
-        made = _plan(syscall, arguments, len(ops), wanted)
+        made = _plan(syscall, arguments, len(ops), wanted, stack)
         ops.extend(made.ops)
         return made
 
@@ -244,6 +271,12 @@ def plan(
         if number not in traced:
             flags = PlanFlag.EXEC | (PlanFlag.OTHER_ABI if number in narrow else 0)
             rows[number] = _PLAN.pack(*[0] * 9, flags, 0, 0, 0, 0)
+    probes: dict[int, Probe] = {}
+    for probe in events:
+        index = 2 * NUMBERS + len(extra_rows)
+        probes[index] = probe
+        plans[index] = add(index, probe.call, probe.call.arguments)
+        extra_rows.append(_pack(plans[index], PlanFlag.TRACED | PlanFlag.NORETURN, 0, 0, 0, 0))
     empty = bytes(_PLAN.size)
     numbers = range(2 * NUMBERS)
     images = {
@@ -256,7 +289,15 @@ def plan(
         "ops": max(1, len(ops)),
         "variants": max(1, len(variants)),
     }
-    return Plans(plans, traced, images, counts, foreign=traced == table.numbers)
+    if any(probe.places for probe in probes.values()):
+        images["probes"] = _probes(probes)
+    return Plans(plans, traced, images, counts, traced == table.numbers, probes)
+
+
+def _probes(probes: Mapping[int, Probe]) -> bytes:
+    """The image of the places of events, in the order in which they are attached."""
+    packed = [probe.pack(place, index) for index, probe in probes.items() for place in probe.places]
+    return b"".join(packed).ljust(PROBES_MAX * len(packed[0]), b"\0")
 
 
 def _flags(made: Plan) -> PlanFlag:

@@ -5,7 +5,6 @@ In: Plans and Options. Out: IR text for link(). It holds constants only, and the
 query's function; the C core has all the logic.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import pack, pack_into
 
@@ -29,6 +28,7 @@ class Options:
     (bpf/core.bpf.h). triggers: what the query wants has a ring buffer of its own, and
     wakes the consumer. retry_at_exit: False reads at entry
     only, as other tracers do, and loses what is cold; it is there to compare with.
+    stack_bytes: the most that is copied of the stack of each call, 0 for none.
     """
 
     max_bytes: int = 4096
@@ -41,6 +41,7 @@ class Options:
     faults: bool = False
     twins: bool = False
     triggers: bool = False
+    stack_bytes: int = 0
     query: Functions = NOTHING
 
     @property
@@ -63,7 +64,7 @@ def config_image(plans: Plans, options: Options) -> bytes:
     """struct config of bpf/wire.h."""
     counts = plans.counts
     return pack(
-        "<26I",
+        "<28I",
         options.max_bytes,
         counts["plans"],
         counts["ops"],
@@ -85,6 +86,8 @@ def config_image(plans: Plans, options: Options) -> bytes:
         options.triggers,
         options.query.who,
         *_counting(options.query.counts),
+        options.stack_bytes,
+        bool(plans.events),
     )
 
 
@@ -96,24 +99,27 @@ def _counting(counts: Counts | None) -> tuple[int, ...]:
     return 1, counts.texts, room.groups, room.overflows, room.shards - 1, room.arena
 
 
-def _asking(plans: bytes, asked: Mapping[int, int], early: frozenset[int]) -> bytes:
-    """The image of the plans, with the operations that the query looks at, and a flag for
-    those whose calls can be counted as they begin."""
+def _asking(plans: bytes, query: Functions) -> bytes:
+    """The image of the plans, with the operations that the query looks at, and flags for
+    those whose calls can be counted as they begin, or ruled out by registers."""
     image = bytearray(plans)
-    for index, bits in asked.items():
+    for index, bits in query.asked.items():
         if index * PLAN_BYTES < len(image):  # not of calls that no table has
             pack_into("<H", image, index * PLAN_BYTES + ASKED, bits)
-    for index in early:
-        if index * PLAN_BYTES < len(image):
-            image[index * PLAN_BYTES + FLAGS] |= PlanFlag.EARLY
+    early = query.counts.early if query.counts else frozenset()
+    for flag, indexes in ((PlanFlag.EARLY, early), (PlanFlag.REGISTERS, query.registers)):
+        for index in indexes:
+            if index * PLAN_BYTES < len(image):
+                image[index * PLAN_BYTES + FLAGS] |= flag
     return bytes(image)
 
 
 def program_ir(plans: Plans, options: Options) -> str:
     """IR that defines faultin_config, faultin_plans, ... and the query's functions."""
     query = options.query
-    images = {**plans.images, **query.images, "config": config_image(plans, options)}
-    early = query.counts.early if query.counts else frozenset()
-    images["plans"] = _asking(images["plans"], query.asked, early)
+    # Without events their program is not loaded, and refers to nothing.
+    events = {"probes": bytes(8), **plans.images}
+    images = {**events, **query.images, "config": config_image(plans, options)}
+    images["plans"] = _asking(images["plans"], query)
     constants = "".join(_constant(name, data) for name, data in images.items())
     return constants + declarations(query.ir) + query.ir

@@ -6,7 +6,8 @@ all that is plain; decode is asked only for what is nested, was not read at once
 parts, or has still to be judged. Invariant: a row is what decode makes of its record.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -23,21 +24,25 @@ from faultin.drain.wire import PLAN_NONE, Assembler, Record, records
 from faultin.errno_names import errno_name
 from faultin.sinks.json_values import to_json
 
+if TYPE_CHECKING:
+    from faultin.consume.stacking import Stacking
+
 ROOM = 65_536  # rows of a batch
 _HEAD, _LENGTH = 8, 0x3FFFFFFF
 
 
 class Builder:
     """Builds the batches of one trace. `offset` turns CLOCK_MONOTONIC into ns since the
-    epoch; decoder, judge: those of the trace."""
+    epoch; decoder, judge, stacking: those of the trace."""
 
     def __init__(
         self, plans: Plans, offset: int, decoder: Decoder, judge: Judge | None = None,
-        room: int = ROOM,
+        room: int = ROOM, stacking: "Stacking | None" = None,
     ) -> None:  # fmt: skip
         self.layout = Layout(plans)
         self._decoder, self._judge = decoder.with_memory(), judge
-        self._columns = Columns(self.layout, room, offset, judging=judge is not None)
+        self._columns = Columns(self.layout, room, offset, judge is not None, stacking is not None)
+        self._stacking = stacking
         self._whole = Assembler().whole
         self._labels = _Labels(plans)
         self._begin()
@@ -55,6 +60,8 @@ class Builder:
 
     def add(self, chunk: bytes) -> Iterator[pa.RecordBatch]:
         """The batches that are full."""
+        if self._stacking:
+            self._stacking.begin()
         at = 0
         while at < len(chunk):
             before = self._columns.rows
@@ -73,6 +80,8 @@ class Builder:
             self._dropped.append(row)
             self.count -= 1
             return
+        if self._stacking:
+            self._take_stack(record, row, self._stacking)
         if record.plan == PLAN_NONE:
             self._take_foreign(record, row)
             return
@@ -82,6 +91,10 @@ class Builder:
         for slot in self.layout.slots[record.plan]:
             if not slot.is_register and (ops == ALL_LEFT or slot.position in left):
                 self._patches.put(slot, row, found)
+
+    def _take_stack(self, record: Record, row: int, stacking: "Stacking") -> None:
+        if stack := stacking.stack(record, self._decoder.complete(record)):
+            self._patches.put_stack(row, stack)
 
     def _take_foreign(self, record: Record, row: int) -> None:
         """A call that no table has: its name says its number, its registers are kept as JSON."""
@@ -149,8 +162,15 @@ class Builder:
             return arrays.words(values, valid, known)
         return arrays.words(values, valid, list(ABIS if name == "abi" else WORDS))
 
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """Beside what everybody counts."""
+        return self._stacking.lost if self._stacking else {}
+
     def close(self) -> None:
         self._columns.close()
+        if self._stacking:
+            self._stacking.close()
 
 
 class _Labels:

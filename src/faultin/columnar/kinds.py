@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from faultin.columnar import again
 from faultin.columnar.codec import Codec, Converted, Many, number, text_of
 from faultin.columnar.structures import struct
 from faultin.decode.buffers import text_or_bytes
@@ -98,13 +99,13 @@ def _one(kind: str) -> Codec:
         return Converted(SOCKADDR, decode, address_to, address_back)
     if kind in ("dirents", "dirents_old"):
         entry = _SIGNED_ENTRY if kind == "dirents" else _ENTRY
-        return Converted(pa.list_(entry), decode, texts_only)
+        return Converted(pa.list_(entry), decode, texts_only, again.named)
     if kind in ("fd_set", "bitset"):
         return Converted(pa.list_(pa.uint32()), decode)
     if kind == "octets":
         return Converted(pa.list_(pa.uint8()), decode)
     if kind == "sigset":
-        return Converted(pa.list_(pa.string()), decode)
+        return Converted(pa.list_(pa.string()), decode, back=again.named)
     if kind in structure_names():
         return struct(kind)
     return number(kind, in_memory=True)
@@ -120,7 +121,7 @@ class Json(Converted):
         return to_json(self.decoded(data)).decode()
 
     def shown(self, value: str) -> Value:
-        return orjson.loads(value)
+        return again.named(orjson.loads(value))
 
 
 def texts_only(value: Any) -> Any:

@@ -40,6 +40,17 @@ COMMON: tuple[tuple[str, pa.DataType], ...] = (
     ("syscall", NAMES), ("ret", pa.int64()), ("errno", NAMES), ("latency", pa.int64()),
     ("abi", NAMES),
 )  # fmt: skip
+FRAMES = pa.list_(pa.struct([
+    ("ip", pa.uint64()), ("module", pa.string()), ("at", pa.uint64()), ("function", pa.string()),
+    ("offset", pa.uint64()), ("file", pa.string()), ("line", pa.int32()), ("inlined", pa.bool_()),
+    ("build_id", pa.string()),
+]))  # fmt: skip
+# The names of its functions, which queries look at; all that is known of its frames; why it
+# ends, and how it was captured.
+STACK: tuple[tuple[str, pa.DataType], ...] = (
+    ("ustack", pa.string()), ("ustack__frames", FRAMES), ("ustack__end", pa.string()),
+    ("ustack__capture", pa.string()),
+)  # fmt: skip
 ALWAYS = ("ts", "pid", "tid", "comm", "syscall", "ret", "errno", "latency")
 
 
@@ -81,6 +92,16 @@ class Slot:
         return self.word is None
 
 
+@dataclass(frozen=True, slots=True)
+class StackSlot:
+    """Where the stack of a call is: numbers of columns, in the order of STACK."""
+
+    folded: int
+    frames: int
+    end: int
+    word: int
+
+
 class Layout:
     """All columns of one trace."""
 
@@ -89,6 +110,7 @@ class Layout:
         self.columns: list[Column] = [Column(*each, _width(*each)) for each in COMMON]
         self.numbers = {column.name: index for index, column in enumerate(self.columns)}
         self.slots = {index: self._slots(plan) for index, plan in plans.plans.items()}
+        self.stack = StackSlot(*(self._add(Column(*each, 0)) for each in STACK))
 
     def _slots(self, plan: Plan) -> tuple[Slot, ...]:
         captured = {op.position: op.kind for op in plan.ops}

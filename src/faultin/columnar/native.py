@@ -49,7 +49,7 @@ def _library() -> ctypes.CDLL:
     u32, u64, pointer = ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p
     lib.faultin_columns_open.restype = pointer
     lib.faultin_columns_open.argtypes = [
-        u32, pointer, u32, pointer, u32, pointer, u32, pointer, u32, u64, u32,
+        u32, pointer, u32, pointer, u32, pointer, u32, pointer, u32, u64, u32, u32,
     ]  # fmt: skip
     lib.faultin_columns_add.restype = u32
     lib.faultin_columns_add.argtypes = [
@@ -69,9 +69,11 @@ def _library() -> ctypes.CDLL:
 class Columns:
     """The native side of one trace. `room` is the rows of a batch, `offset` turns
     CLOCK_MONOTONIC into ns since the epoch; judging: records that the kernel has not judged
-    are left."""
+    are left; stacks: all are."""
 
-    def __init__(self, layout: Layout, room: int, offset: int, judging: bool) -> None:
+    def __init__(
+        self, layout: Layout, room: int, offset: int, judging: bool, stacks: bool
+    ) -> None:
         self._library = _library()
         widths = np.array([column.width for column in layout.columns], np.uint32)
         layouts, numbers, captures = _packed(layout)
@@ -79,7 +81,7 @@ class Columns:
         self._columns = self._library.faultin_columns_open(
             room, widths.ctypes.data, len(widths), layouts, plans,
             numbers, len(numbers) // _NUMBER.size, captures, len(captures) // _CAPTURE.size,
-            offset % (1 << 64), judging,
+            offset % (1 << 64), judging, stacks,
         )  # fmt: skip
         if not self._columns:
             raise MemoryError
@@ -139,16 +141,18 @@ def _packed(layout: Layout) -> tuple[bytes, bytes, bytes]:
         by_position = {slot.position: slot for slot in slots}
         layouts[index] = _LAYOUT.pack(
             len(numbers) // _NUMBER.size, len(captures) // _CAPTURE.size,
-            len(registers), len(plan.ops), 0,
+            len(registers), sum(op.kind is not OpKind.STACK for op in plan.ops), 0,
         )  # fmt: skip
         for slot in registers:
             numbers += _NUMBER.pack(slot.position, layout.columns[slot.value].width, slot.value)
         for bit, op in enumerate(plan.ops):
-            captures += _capture(by_position[op.position], op, plan.first + bit)
+            if op.kind is not OpKind.STACK:  # calls that have one are left, all of them
+                kind = _kind(by_position[op.position], op, plan.syscall.is_event)
+                captures += _capture(kind, by_position[op.position], op, plan.first + bit)
     return b"".join(layouts), bytes(numbers), bytes(captures)
 
 
-def _capture(slot: Slot, op: Op, number: int) -> bytes:
+def _capture(kind: int, slot: Slot, op: Op, number: int) -> bytes:
     columns = (
         slot.value,
         slot.bytes,
@@ -160,11 +164,12 @@ def _capture(slot: Slot, op: Op, number: int) -> bytes:
     )
     numbers = [_NO_COLUMN if column is None else column for column in columns]
     size = unit_of(op, slot.argument)
-    return _CAPTURE.pack(_kind(slot, op), op.position, op.is_output, number, *numbers, size)
+    return _CAPTURE.pack(kind, op.position, op.is_output, number, *numbers, size)
 
 
-def _kind(slot: Slot, op: Op) -> int:
+def _kind(slot: Slot, op: Op, is_event: bool) -> int:
+    """A path is whole, as system calls refuse longer ones; that of an event may be a part."""
     if op.kind is OpKind.STRING:
-        return _PATH if slot.argument.kind == "path" else _TEXT
+        return _PATH if slot.argument.kind == "path" and not is_event else _TEXT
     is_memory = op.kind in (OpKind.MEMORY, OpKind.IOCTL) and not isinstance(slot.codec, Text)
     return _MEMORY if is_memory else _OTHER

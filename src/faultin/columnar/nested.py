@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from faultin.columnar import again
 from faultin.columnar.codec import Inexact
 from faultin.columnar.kinds import SOCKADDR, address_back, address_to
 from faultin.decode.buffers import text_or_bytes
@@ -124,7 +125,7 @@ class Message(Nested):
             "msg_namelen": value["msg_namelen"],
             "msg_iov": _part(value["msg_iov"], Buffers().shown),
             "msg_iovlen": value["msg_iovlen"],
-            "msg_control": _part(value["msg_control"], orjson.loads),
+            "msg_control": _part(value["msg_control"], _control),
             "msg_controllen": value["msg_controllen"],
             "msg_flags": _part(value["msg_flags"], value_decoder("msg_flags")),
         }
@@ -132,6 +133,10 @@ class Message(Nested):
 
 
 _NUMBERS = ("msg_namelen", "msg_iovlen", "msg_controllen", "msg_flags")
+
+
+def _control(text: str) -> Value:
+    return again.named(orjson.loads(text))
 
 
 def _part(value: Any, made: Any) -> Any:

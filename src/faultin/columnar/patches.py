@@ -13,6 +13,9 @@ from faultin.columnar.kinds import Text
 from faultin.columnar.layout import WORDS, Layout, Slot
 from faultin.columnar.nested import Strings
 from faultin.decode.calls import Arguments
+from faultin.sinks.stacks.objects import stack_object
+from faultin.sinks.stacks.weights import folded_text
+from faultin.stacks.frames import Stack
 from faultin.values import Missing, Symbol, Truncated, Value
 
 _WORDS = {word: number for number, word in enumerate(WORDS)}
@@ -37,6 +40,13 @@ class Patches:
         self._value(slot, row, args[name], "args")
         if name in out:
             self._value(slot, row, out[name], "out")
+
+    def put_stack(self, row: int, stack: Stack) -> None:
+        """The stack of a row's call."""
+        found, slot = stack_object(stack), self._layout.stack
+        self.columns[slot.folded][row] = folded_text(stack)
+        self.columns[slot.frames][row] = found["frames"]
+        self.columns[slot.end][row], self.columns[slot.word][row] = found["end"], found["how"]
 
     def _value(self, slot: Slot, row: int, value: Any, part: str) -> None:
         is_out = part == "out"

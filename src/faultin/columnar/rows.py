@@ -1,105 +1,167 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows: the rows of Arrow batches become events again.
 
-In: tables of the columns of layout.py, some of which may not be there. Out: Events as decode
+In: batches of the columns of layout.py, some of which may not be there. Out: Events as decode
 makes them of records, but for what JSON Lines does not tell apart either: why a part of a
-nested value is missing.
+nested value is missing. Invariant: a value is made of its column, whole, once for each call
+that a batch has; no row is looked at for columns that its call has not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
-from faultin.codegen.plan import NUMBERS, Plan, plan
-from faultin.columnar.layout import EXACT, Layout, Slot
+from faultin.columnar import again
+from faultin.columnar.calls import Alike, Calls
+from faultin.columnar.codec import Number
+from faultin.columnar.layout import EXACT, Slot
 from faultin.columnar.nested import Strings
 from faultin.decode.buffers import text_or_bytes
 from faultin.event import Event, EventKind
-from faultin.syscalls.table import load
+from faultin.stacks.frames import End, Frame, Stack
 from faultin.values import Missing, Truncated, Value
 
 _NO_VALUE = ("fault", "gone", "unset")
-Row = dict[str, Any]
+
+
+def _kind(alike: Alike, ret: int | None) -> EventKind:
+    if alike.is_event:
+        return EventKind.EVENT
+    return EventKind.NORETURN if ret is None else EventKind.CALL
+
+
+class _Part:
+    """The rows of a batch that are of one call and one variant: columns as lists."""
+
+    def __init__(self, batch: pa.RecordBatch, rows: np.ndarray) -> None:
+        self._batch, self._rows, self.count = batch, pa.array(rows), len(rows)
+
+    def get(self, name: str) -> list[Any] | None:
+        """None for a column that has nothing."""
+        index = self._batch.schema.get_field_index(name)
+        if index < 0:
+            return None
+        found = self._batch.column(index).take(self._rows)
+        return None if found.null_count == self.count else found.to_pylist()
+
+    def values(self, name: str) -> list[Any]:
+        """The same, null by null."""
+        return self.get(name) or [None] * self.count
 
 
 class Rows:
-    """Makes events of the rows of recordings that were made on one architecture."""
+    """Makes events of the rows of recordings that were made on one architecture. events: their
+    user events (recordings/about.py)."""
 
-    def __init__(self, arch: str) -> None:
-        table = load(arch)
-        self._layout = Layout(plan(table, table.numbers))
-        self._names = [column.name for column in self._layout.columns]
-        self._plans: dict[tuple[str, bool], list[tuple[Plan, tuple[Slot, ...]]]] = {}
-        narrow = {id(made.syscall) for index, made in self._layout.plans.items()
-                  if NUMBERS <= index < 2 * NUMBERS}  # fmt: skip
-        for index, made in self._layout.plans.items():
-            key = made.syscall.name, id(made.syscall) in narrow
-            self._plans.setdefault(key, []).append((made, self._layout.slots[index]))
+    def __init__(self, arch: str, events: Mapping[str, str]) -> None:
+        self._calls = Calls(arch, events)
+        self._names = self._calls.names
 
     def events(self, batch: pa.RecordBatch | pa.Table) -> Iterator[Event]:
-        """An event for each row."""
-        names, columns = batch.schema.names, [column.to_pylist() for column in batch.columns]
-        for values in zip(*columns, strict=True):
-            yield self._event(dict(zip(names, values, strict=True)))
+        """An event for each row, in their order."""
+        for each in batch.to_batches() if isinstance(batch, pa.Table) else (batch,):
+            found: list[Any] = [None] * each.num_rows
+            for alike in self._calls.alike(each):
+                events = self._events(_Part(each, alike.rows), alike)
+                for row, event in zip(alike.rows.tolist(), events, strict=True):
+                    found[row] = event
+            yield from found
 
-    def _event(self, row: Row) -> Event:
-        ret = row["ret"]
-        event = Event(
-            EventKind.NORETURN if ret is None else EventKind.CALL, row["ts"], row["pid"],
-            row["tid"], row["comm"], row["syscall"], ret=ret, errno=row["errno"],
-            latency=row["latency"], abi=row.get("abi") or "",
-        )  # fmt: skip
-        for slot in self._slots(row):
-            self._argument(event, slot, row)
-        if exact := row.get(EXACT):
-            kept = orjson.loads(exact)
-            event.args |= kept.get("args", {})
-            event.out |= kept.get("out", {})
-        return event
+    def _events(self, part: _Part, alike: Alike) -> list[Event]:
+        """Of one call."""
+        common = [part.values(name) for name in _COMMON]
+        found = [
+            Event(
+                _kind(alike, ret), ts, pid, tid, comm, alike.call,
+                ret=ret, errno=errno, latency=latency, abi=alike.abi,
+            )
+            for ts, pid, tid, comm, ret, errno, latency in zip(*common, strict=True)
+        ]  # fmt: skip
+        for slot in alike.slots:
+            self._argument(found, slot, part)
+        self._stacks(found, part)
+        for event, exact in zip(found, part.get(EXACT) or (), strict=False):
+            if exact:
+                _keep(event, orjson.loads(exact))
+        return found
 
-    def _slots(self, row: Row) -> tuple[Slot, ...]:
-        """The arguments of its call, of the variant that it is."""
-        plans = self._plans.get((row["syscall"], row.get("abi") == "i386"))
-        if not plans:
-            return ()
-        (base, slots), *_ = plans
-        for variant in base.syscall.variants:
-            selector = row.get(self._names[slots[variant.selector].value])
-            if selector is not None and selector & variant.mask in variant.values:
-                return next(s for made, s in plans if made.arguments == variant.arguments)
-        return slots
-
-    def _argument(self, event: Event, slot: Slot, row: Row) -> None:
-        name, get = slot.argument.name, lambda index: row.get(self._names[index])
+    def _argument(self, events: list[Event], slot: Slot, part: _Part) -> None:
+        name = slot.argument.name
         if slot.is_register:
-            assert slot.codec
-            event.args[name] = slot.codec.shown(get(slot.value))
+            numbers = part.values(self._names[slot.value])
+            for event, number, value in zip(events, numbers, _shown(slot, numbers), strict=True):
+                event.args[name] = value
+                if number is None and event.kind is EventKind.EVENT:  # it could not be read
+                    event.args[name], event.capture[name] = Missing("fault"), "fault"
             return
         assert slot.word is not None
-        word = get(slot.word)
-        if word is not None:
-            event.capture[name] = word
-        value = self._value(slot, row, slot.value, slot.bytes, slot.length)
-        if value is None and slot.hex is not None and get(slot.hex) is not None:
-            value = hex(get(slot.hex))
-        event.args[name] = Missing(word) if value is None and word in _NO_VALUE else value
+        words = part.values(self._names[slot.word])
+        values = self._memory(slot, part, slot.value, slot.bytes, slot.length)
+        if slot.hex is not None and (numbers := part.get(self._names[slot.hex])):
+            values = [
+                hex(number) if value is None and number is not None else value
+                for value, number in zip(values, numbers, strict=True)
+            ]
+        for event, value, word in zip(events, values, words, strict=True):
+            event.args[name] = Missing(word) if value is None and word in _NO_VALUE else value
+            if word is not None:
+                event.capture[name] = word
         if slot.out is not None:
-            out = self._value(slot, row, slot.out, slot.out_bytes, slot.out_length)
-            if out is not None:
-                event.out[name] = out
+            left = self._memory(slot, part, slot.out, slot.out_bytes, slot.out_length)
+            for event, value in zip(events, left, strict=True):
+                if value is not None:
+                    event.out[name] = value
 
-    def _value(
-        self, slot: Slot, row: Row, column: int, in_bytes: int | None, length: int | None
-    ) -> Value:
-        """What a column has, or its twin of bytes; cut if its length says so."""
-        value, found = row.get(self._names[column]), None
-        if value is not None:
-            found = (slot.nested or slot.codec).shown(value)
-        elif in_bytes is not None and (raw := row.get(self._names[in_bytes])) is not None:
-            found = Strings().shown(raw) if slot.nested else text_or_bytes(raw)
-        cut = None if length is None else row.get(self._names[length])
-        if cut is None:
-            return found
-        return Truncated(found, None if cut < 0 else cut)
+    def _memory(
+        self, slot: Slot, part: _Part, column: int, in_bytes: int | None, length: int | None
+    ) -> list[Value]:
+        """What a column has, or its twin of bytes; cut where its length says so."""
+        found = _shown(slot, part.values(self._names[column]))
+        if in_bytes is not None and (raw := part.get(self._names[in_bytes])):
+            shown = Strings().shown if slot.nested else text_or_bytes
+            found = [value if data is None else shown(data)
+                     for value, data in zip(found, raw, strict=True)]  # fmt: skip
+        if length is not None and (cuts := part.get(self._names[length])):
+            found = [value if cut is None else Truncated(value, None if cut < 0 else cut)
+                     for value, cut in zip(found, cuts, strict=True)]  # fmt: skip
+        return found
+
+    def _stacks(self, events: list[Event], part: _Part) -> None:
+        if frames := part.get("ustack__frames"):
+            ends, ways = part.values("ustack__end"), part.values("ustack__capture")
+            for event, each, end, how in zip(events, frames, ends, ways, strict=True):
+                event.stack = None if each is None else _stack(each, end, how)
+
+
+_COMMON = ("ts", "pid", "tid", "comm", "ret", "errno", "latency")
+
+
+def _shown(slot: Slot, values: list[Any]) -> list[Value]:
+    """Of numbers each that differs once: a call has few flags, modes, descriptors."""
+    codec = slot.nested or slot.codec
+    assert codec
+    if isinstance(codec, Number):
+        known = {value: codec.shown(value) for value in set(values) if value is not None}
+        return [known.get(value) for value in values]
+    return [None if value is None else codec.shown(value) for value in values]
+
+
+def _keep(event: Event, exact: dict[str, Any]) -> None:
+    """What no column can hold; of a call that no table has, its registers."""
+    made = again.plain if event.args else again.named
+    event.args |= made(exact.get("args", {}))
+    event.out |= made(exact.get("out", {}))
+
+
+def _stack(frames: list[dict[str, Any]], end: str, how: str) -> Stack:
+    found = tuple(
+        Frame(
+            frame["ip"], frame["module"], frame["at"], frame["function"], frame["offset"],
+            frame["file"], frame["line"], bool(frame["inlined"]), frame["build_id"],
+        )  # fmt: skip
+        for frame in frames
+    )
+    return Stack(found, End(end), how)

@@ -10,13 +10,13 @@ each of its groups the first call comes as a record, which says what the key is.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faultin.aggregate.aggregator import Aggregator
 from faultin.aggregate.counters import Counter, counter
 from faultin.aggregate.digests import hashing, new_seed
 from faultin.consume.judge import Judge
-from faultin.consume.merging import Counted, Kernel, Merging
+from faultin.consume.merging import NOT_NAMED, Counted, Kernel, Merging
 from faultin.drain.wire import Record
 from faultin.event import Summary
 from faultin.query.actions import Action
@@ -24,9 +24,14 @@ from faultin.query.evaluate import compiled
 from faultin.query.query import Query
 from faultin.query.tree import Expr, Field
 from faultin.query.types import MISSING, Cut, Type
+from faultin.sinks.stacks.weights import folded_text
 from faultin.sinks.stats.live import LiveTable, Snapshot
 from faultin.sinks.stats.report import Report
+from faultin.stacks.frames import Stack
 from faultin.values import Missing, Truncated, Value
+
+if TYPE_CHECKING:
+    from faultin.consume.stacking import Stacking
 
 _MISSING = Missing("missing")
 
@@ -47,6 +52,8 @@ def shown(value: Any, of: Type) -> Value:
     """A value of a query, as sinks have values."""
     if value is MISSING:
         return _MISSING
+    if isinstance(value, Stack):  # live; a recording has its text
+        return value
     if isinstance(value, Cut):
         return Truncated(shown(bytes(value), of), value.length)
     if of is Type.IP:
@@ -67,6 +74,19 @@ def shower(expr: Expr) -> Callable[[Any], Value]:
     return lambda row: shown(function(row), of)
 
 
+def keyer(expr: Expr) -> Callable[[Any], Value]:
+    """The same for a key: stacks are one if their functions are."""
+    show = shower(expr)
+    if expr.type is not Type.STACK:
+        return show
+
+    def key(row: Any) -> Value:
+        found = show(row)
+        return folded_text(found) if isinstance(found, Stack) else found
+
+    return key
+
+
 class Counting:
     """The consumer of `faultin stats`."""
 
@@ -75,9 +95,11 @@ class Counting:
     def __init__(
         self, query: Query, judge: Judge, counters: tuple[Counter, ...], max_keys: int,
         report: Report, live: LiveTable | None, kernel: Kernel | None = None,
+        stacking: "Stacking | None" = None,
     ) -> None:  # fmt: skip
         self._judge, self._report, self._live = judge, report, live
-        self._keys = [shower(key.value) for key in query.keys]
+        self._stacking = stacking
+        self._keys = [keyer(key.value) for key in query.keys]
         self._amounts = [_amount(action) for action in query.actions]
         hash64 = hashing(kernel.seed if kernel else new_seed())
         names = [key.name for key in query.keys]
@@ -90,7 +112,7 @@ class Counting:
     def lost(self) -> Mapping[str, int]:
         """When there are no more records."""
         self._counted = self._merging.counted()
-        return self._counted.lost
+        return {**self._counted.lost, **(self._stacking.lost if self._stacking else {})}
 
     def take(self, records: Iterable[Record]) -> int:
         keys, amounts, add = self._keys, self._amounts, self._aggregator.add
@@ -108,6 +130,8 @@ class Counting:
             self._live.offer(self._snapshot)
 
     def close(self, summary: Summary) -> None:
+        if self._stacking:
+            self._stacking.close()
         if self._live:
             self._live.stop()
         counted = self._counted or self._merging.counted()
@@ -115,8 +139,10 @@ class Counting:
         self._report.write(counted.table, replace(summary, events=events, kernel=counted.kernel))
 
     def _snapshot(self) -> Snapshot:
+        """Of a group whose first call is still on its way nothing is shown yet: it is not lost."""
         counted = self._merging.counted()
-        return counted.table, counted.lost
+        lost = {cause: n for cause, n in counted.lost.items() if cause != NOT_NAMED}
+        return counted.table, lost
 
 
 def _amount(action: Action) -> Callable[[Any], Any]:

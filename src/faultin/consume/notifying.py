@@ -8,11 +8,11 @@ notification has all arguments of the call, as a trace has them.
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faultin.actions.fan import Fan, report_lines
 from faultin.actions.rates import Gate
-from faultin.consume.counting import shower, shown
+from faultin.consume.counting import keyer, shower, shown
 from faultin.consume.judge import Judge
 from faultin.decode.calls import Decoder
 from faultin.drain.wire import Record
@@ -22,6 +22,9 @@ from faultin.query.fields import argument_name
 from faultin.query.query import Query
 from faultin.query.types import MISSING
 
+if TYPE_CHECKING:
+    from faultin.consume.stacking import Stacking
+
 _OF_MESSAGE = {"addr": "msg_name", "iov": "msg_iov"}  # what a name stands for in a msghdr
 
 Tell = Callable[[str], None]
@@ -30,15 +33,19 @@ Tell = Callable[[str], None]
 class Notifying:
     """The consumer of `faultin watch`. `tell` is given what went wrong, at the end."""
 
-    lost: Mapping[str, int] = {}
-
     def __init__(
-        self, query: Query, judge: Judge, decoder: Decoder, gate: Gate, fan: Fan, grace: float, tell: Tell
-    ) -> None:
+        self, query: Query, judge: Judge, decoder: Decoder, gate: Gate, fan: Fan, grace: float,
+        tell: Tell, stacking: "Stacking | None" = None,
+    ) -> None:  # fmt: skip
+        self._stacking = stacking
         self._judge, self._decoder = judge, decoder
         self._gate, self._fan, self._grace, self._tell = gate, fan, grace, tell
         self._captures = [(capture.name, _captured(capture)) for capture in query.captures]
-        self._keys = [shower(key.value) for key in query.keys]
+        self._keys = [keyer(key.value) for key in query.keys]
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        return self._stacking.lost if self._stacking else {}
 
     def take(self, records: Iterable[Record]) -> int:
         count = 0
@@ -81,6 +88,8 @@ class Notifying:
         return self._gate.finished
 
     def close(self, summary: Summary) -> None:
+        if self._stacking:
+            self._stacking.close()
         reports = self._fan.close(time.monotonic() + self._grace)
         for line in report_lines(reports):
             self._tell(line.removeprefix("faultin: ").rstrip("\n"))

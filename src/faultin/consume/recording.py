@@ -43,7 +43,7 @@ class Recording:
 
     @property
     def lost(self) -> Mapping[str, int]:
-        return self._keeper.lost
+        return {**self._keeper.lost, **self._builder.lost}
 
     def take_chunk(self, chunk: bytes) -> int:
         before = self._builder.count

@@ -6,6 +6,7 @@ each plan when the first of its records comes, so that per event only what
 differs is looked at.
 """
 
+from dataclasses import replace
 from typing import Any, Callable
 
 from faultin.codegen.plan import Op, OpKind, Plan, Plans
@@ -26,6 +27,7 @@ _KINDS = {
 }
 # As plain numbers, for what is looked at in every record: an enum is slow there.
 _CALL, _SIGNAL, _EXIT = RecordType.CALL.value, RecordType.SIGNAL.value, RecordType.EXIT.value
+_NORETURN = RecordType.NORETURN.value
 _SETTLED, _SCRIPT = RecordFlag.SETTLED.value, RecordFlag.SCRIPT.value
 _LATE, _COMPAT = RecordFlag.LATE.value, RecordFlag.COMPAT.value
 _PART_LOST = RecordFlag.PART_LOST.value
@@ -55,6 +57,13 @@ def _nothing(op: Op, record: Record, bit: int, context: Context) -> tuple[Any, s
     return [], "entry"  # an array of no elements
 
 
+def _taken(plan: Plan, op: Op) -> Argument:
+    """What is assembled. System calls refuse a path that is too long, nobody does for an event."""
+    argument = plan.arguments[op.position]
+    is_text = plan.syscall.is_event and argument.kind == "path"
+    return replace(argument, kind="string") if is_text else argument
+
+
 class PlanDecoder:
     """Decodes the arguments of one plan's records."""
 
@@ -68,8 +77,9 @@ class PlanDecoder:
             if not argument.is_pointer and not any(op.position == index for op in plan.ops)
         ]
         self._ops = [
-            (bit, plan.first + bit, op, plan.arguments[op.position], assemble(op, plan.arguments[op.position]))
+            (bit, plan.first + bit, op, plan.arguments[op.position], assemble(op, _taken(plan, op)))
             for bit, op in enumerate(plan.ops)
+            if op.kind is not OpKind.STACK
         ]
         captured = {op.position for op in plan.ops}
         self._names = [  # of a plan that was cut down to what a query needs, what is there
@@ -81,9 +91,12 @@ class PlanDecoder:
         """(args, capture, out) of a call."""
         registers = record.arguments
         values: dict[str, Any] = {name: decode(registers[i]) for name, i, decode in self._registers}
-        if not self._ops:
-            return values, {}, {}
         capture: dict[str, str] = {}
+        if record.ret and self.plan.syscall.is_event:
+            for name in [name for name, i, _ in self._registers if record.ret >> i & 1]:
+                values[name], capture[name] = Missing(context.reason), context.reason
+        if not self._ops:
+            return values, capture, {}
         out: dict[str, Any] = {}
         grouped: dict[int, list[Piece]] = {}
         for piece in pieces:
@@ -91,7 +104,7 @@ class PlanDecoder:
         for bit, number, op, argument, assemble in self._ops:
             name = argument.name
             found = grouped.get(number)
-            if not registers[op.position]:
+            if not registers[op.position] and not record.missed >> bit & 1:
                 values[name], capture[name] = None, "null"
                 continue
             if found is None:
@@ -158,11 +171,22 @@ class Decoder:
     def complete(self, record: Record) -> list[Piece]:
         """All pieces of a record, those that have to be read from here included: once."""
         pieces = record.pieces() if record.body else []
+        if record.ret and record.type == _NORETURN:
+            pieces = self._without_unread(record, pieces)
         if is_incomplete(record) and self._fill:
             if record.more is None:
                 (record.more,) = self._fill([record])
             pieces += record.more
         return pieces
+
+    def _without_unread(self, record: Record, pieces: list[Piece]) -> list[Piece]:
+        """What a user event has besides what depends on arguments that could not be read."""
+        plan = self.plan(record)
+        if plan is None or not plan.syscall.is_event:
+            return pieces
+        lost = {plan.first + bit for bit, op in enumerate(plan.ops) if op.looks_at & record.ret}
+        record.missed |= sum(1 << number - plan.first for number in lost)
+        return [piece for piece in pieces if piece.op not in lost]
 
     def plan(self, record: Record) -> Plan | None:
         """By which a call was captured; None if no table has it."""
@@ -210,6 +234,8 @@ class Decoder:
         args, capture, out = self.arguments(record)
         decoder = self._decoders[record.plan]
         kind = _KINDS[record.type]
+        if decoder.plan.syscall.is_event and kind is not EventKind.BLOCKED:
+            kind = EventKind.EVENT
         event = Event(
             kind, record.ts + self._offset, record.pid, record.tid, self._comm(record.comm),
             decoder.name, args, capture=capture, out=out, fds=decoder.fds,
@@ -230,8 +256,8 @@ class Decoder:
         if is_incomplete(record):
             if record.ret != _EFAULT:  # nobody knows: it may have been unmapped since
                 reason = "gone"
-        elif record.type != _CALL:  # ended while its memory was being read
-            reason = "gone"
+        elif record.type not in (_CALL, _NORETURN if decoder.plan.syscall.is_event else _CALL):
+            reason = "gone"  # ended while its memory was being read, or it still is
         ret = record.ret if record.type == _CALL else 0
         if not record.flags & _SCRIPT:
             return Context(reason, ret, None)

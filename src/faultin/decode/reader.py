@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reader: the memory of other processes, without being held up by it.
 
-In: heads of records. Out: the pieces that they lack, as far as they could be read: bytes
-of the wire format. A page may stall whoever touches it, for ever: one under userfaultfd,
-or of a file system whose server does not answer. So a process of its own reads
-(native/keeper/remote.c), and is killed when it takes too long; it cannot be a thread, as
-the kernel lets no signal end some of these waits, and faultin could not end then. A
+In: wishes: heads of records, and where their stacks begin. Out: the pieces that they lack, as
+far as they could be read: bytes of the wire format. A page may stall whoever touches it, for
+ever: one under userfaultfd, or of a file system whose server does not answer. So a process of
+its own reads (native/keeper/remote.c), and is killed when it takes too long; it cannot be a
+thread, as the kernel lets no signal end some of these waits, and faultin could not end then. A
 process whose memory stalled once is not read again.
 """
 
@@ -40,9 +40,9 @@ class _Process:
         assert self._process.stdin and self._process.stdout
         self._requests, self._replies = self._process.stdin, self._process.stdout
 
-    def ask(self, heads: bytes) -> None:
+    def ask(self, wishes: bytes) -> None:
         try:
-            self._requests.write(heads)
+            self._requests.write(wishes)
         except BrokenPipeError:
             raise _Stalled from None
 
@@ -96,28 +96,28 @@ class Reader:
             finally:
                 os.close(image)
 
-    def read(self, heads: list[tuple[int, bytes]]) -> list[bytes]:
-        """What records lack, of each its process and its head; empty where there is nothing."""
+    def read(self, wishes: list[tuple[int, bytes]]) -> list[bytes]:
+        """What records lack, of each its process and its wish; empty where there is nothing."""
         with self._lock:
             found: list[bytes] = []
-            while len(found) < len(heads):
-                found += self._some(heads[len(found) : len(found) + _AT_ONCE])
+            while len(found) < len(wishes):
+                found += self._some(wishes[len(found) : len(found) + _AT_ONCE])
             return found
 
-    def _some(self, heads: list[tuple[int, bytes]]) -> list[bytes]:
+    def _some(self, wishes: list[tuple[int, bytes]]) -> list[bytes]:
         """Of the first of them, until one stalls."""
-        if heads[0][0] in self._stalled or self._closed:
+        if wishes[0][0] in self._stalled or self._closed:
             return [b""]
-        count = next((n for n, head in enumerate(heads) if head[0] in self._stalled), len(heads))
+        count = next((n for n, wish in enumerate(wishes) if wish[0] in self._stalled), len(wishes))
         found: list[bytes] = []
         try:
             self.start()
             assert self._process is not None
-            self._process.ask(b"".join(head for _, head in heads[:count]))
+            self._process.ask(b"".join(wish for _, wish in wishes[:count]))
             for _ in range(count):
                 found.append(self._process.answer(self._patience))
         except _Stalled:
-            self._stalled.add(heads[len(found)][0])
+            self._stalled.add(wishes[len(found)][0])
             self._patience = max(self._patience / 2, _LEAST_PATIENCE)
             self._end()
             found.append(b"")

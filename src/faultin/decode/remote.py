@@ -6,13 +6,16 @@ faults taken, by the same code as everywhere (bpf/capture.bpf.h), on memory as i
 """
 
 from collections.abc import Iterable
+from struct import Struct
 
 from faultin.decode.reader import Reader
-from faultin.drain.wire import Piece, Record, head, pieces
+from faultin.drain.wire import Piece, Record, head, pieces, stack_pointer
+
+_SP = Struct("=Q")
 
 
 def fill(reader: Reader, records: Iterable[Record]) -> list[list[Piece]]:
     """Of each what its operations miss, unless that memory is gone; if nobody has read
     anything yet, all its inputs."""
-    heads = [(record.pid, head(record)) for record in records]
-    return [pieces(found) for found in reader.read(heads)]
+    wishes = [(record.pid, head(record) + _SP.pack(stack_pointer(record))) for record in records]
+    return [pieces(found) for found in reader.read(wishes)]

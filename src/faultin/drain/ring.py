@@ -75,6 +75,7 @@ class Map:
     def wait(self, patience: int) -> None:
         """As many ms, or until the kernel's side wakes whoever waits."""
         self._native.faultin_ring_wait(self._ring, patience)
+
     def listen(self, bell: int) -> None:
         """This eventfd ends a wait, too."""
         if self._native.faultin_ring_listen(self._ring, bell):
@@ -94,13 +95,14 @@ class Map:
 class Chunk:
     """Whole records, from `at` to `end` of the data, and by their offsets what was read of
     some from here; `taken` when they are being handled, so that reading ahead of that is
-    too late."""
+    too late. urgent: from the ring buffer of what notifies."""
 
     data: bytes
     more: dict[int, list[Piece]] = field(default_factory=dict)
     taken: bool = False
     at: int = 0
     end: int | None = None
+    urgent: bool = False
 
     def records(self) -> Iterator[Record]:
         return records(self.data, self.at, self.end, self.more)
@@ -118,7 +120,8 @@ class Ring:
     ) -> None:  # fmt: skip
         self._records, self._parts = records, parts
         self._show = show
-        self._chunks: queue.SimpleQueue[Chunk] = queue.SimpleQueue()
+        # No SimpleQueue: CPython's waits for ever if a signal's handler outlasts the wait.
+        self._chunks: queue.Queue[Chunk] = queue.Queue()
         self._backlog = backlog
         self._waiting = 0
         self._stopping = threading.Event()

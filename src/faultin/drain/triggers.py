@@ -45,9 +45,9 @@ class Watched(Ring):
         with self._reading:
             if not self._kept:
                 data = self._triggers.drain(patience)
-                return Chunk(data) if data else None
+                return Chunk(data, urgent=True) if data else None
             self._waiting -= len(self._kept[0])
-            return Chunk(self._kept.popleft())
+            return Chunk(self._kept.popleft(), urgent=True)
 
     def _ordinary(self) -> Chunk | None:
         """A slice of them."""

@@ -86,6 +86,22 @@ class Role(IntEnum):
     CONTEXT = 9
     TOTAL = 10
     GROUP = 11
+    REGISTERS = 12
+    EXE = 13
+
+
+class Context(IntFlag):
+    """What a record says of its caller beyond its head."""
+
+    WHO = 1
+    EXE = 2
+
+
+class Exe(IntFlag):
+    """Of a piece of Role.EXE, in the place of its address."""
+
+    WHOLE = 1
+    DELETED = 2
 
 
 _ROLE_GROUP = Role.GROUP.value
@@ -151,6 +167,25 @@ def pieces(body: bytes) -> list[Piece]:
     return found
 
 
+_REGISTERS = Role.REGISTERS.value
+_SP = Struct("<8xQ")  # of struct registers
+
+
+def stack_pointer(record: Record) -> int:
+    """The user's stack pointer; 0 where stacks are not wanted, or the part that had it was
+    lost. It is in the first piece, or behind who made the call."""
+    at, body = 0, record.body
+    for _ in range(2):
+        if at + PIECE.size > len(body):
+            break
+        _, _, role, _, _, _, _, length = PIECE.unpack_from(body, at)
+        at += PIECE.size
+        if role == _REGISTERS:
+            return _SP.unpack_from(body, at)[0]
+        at += (length + 7) & ~7
+    return 0
+
+
 def head(record: Record) -> bytes:
     """A record's head, without the mark of who judged it."""
     r = record
@@ -187,28 +222,42 @@ def _one_piece(body: bytes) -> int:
 
 
 class Assembler:
-    """Puts records whose pieces were sent ahead in parts together again. Parts of a
-    task's next calls may come before the record of this one."""
+    """Puts records whose pieces were sent ahead in parts together again. Direct parts of a
+    task's next calls may come before the record of this one; and of a watch's two ring buffers
+    one is read first, so that what comes by it says nothing of calls in the other."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, dict[int, list[bytes]]] = {}  # by task and call
+        self._ordinary: dict[int, dict[int, list[bytes]]] = {}  # by task and call
+        self._urgent: dict[int, dict[int, list[bytes]]] = {}
 
-    def whole(self, record: Record) -> Record | None:
-        """The record with all its parts, or None while more is to come."""
+    def whole(self, record: Record, urgent: bool = False) -> Record | None:
+        """The record with all its parts, or None while more is to come. urgent: it came by
+        the ring buffer that is read first."""
         if record.type == _PART:
-            body = record.body
-            calls = self._parts.setdefault(record.tid, {})
-            calls.setdefault(record.seq, []).append(
-                body[: _one_piece(body)] if record.flags & _DIRECT else body
-            )
+            self._keep(record, urgent)
             return None
         if record.type == _EXIT:
-            self._parts.pop(record.tid, None)
+            (self._urgent if urgent else self._ordinary).pop(record.tid, None)
         if not record.flags & _SPILLED:
             return record
-        calls = self._parts.get(record.tid, {})
-        parts = calls.get(record.seq, [])
-        if record.type != RecordType.BLOCKED:  # calls before it were not wanted
-            for seq in [seq for seq in calls if seq <= record.seq]:
-                del calls[seq]
+        ahead, calls = self._urgent.get(record.tid, {}), self._ordinary.get(record.tid, {})
+        parts = [*ahead.get(record.seq, []), *calls.get(record.seq, [])]
+        if record.type != RecordType.BLOCKED:
+            ahead.pop(record.seq, None)
+            if not urgent:  # calls before it were not wanted
+                _forget(calls, record.seq + 1)
         return replace(record, body=b"".join([*parts, record.body]))
+
+    def _keep(self, part: Record, urgent: bool) -> None:
+        calls = (self._urgent if urgent else self._ordinary).setdefault(part.tid, {})
+        body = part.body
+        if part.flags & _DIRECT:
+            body = body[: _one_piece(body)]
+        elif not urgent:  # calls before it have their records, or were not wanted
+            _forget(calls, part.seq)
+        calls.setdefault(part.seq, []).append(body)
+
+
+def _forget(calls: dict[int, list[bytes]], before: int) -> None:
+    for seq in [seq for seq in calls if seq < before]:
+        del calls[seq]

@@ -6,6 +6,7 @@ telling of calls that block and counting what is lost is the same for all of the
 """
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Callable
 
@@ -27,6 +28,7 @@ _PROGRAMS = (
     "signal_deliver_twin", "sched_prepare", "begin_new_exec", "sched_exec", "sched_exec_twin", "sys_exit",
     "sys_exit_twin", "sys_enter", "sys_enter_twin",
 )  # fmt: skip
+EVENT_PROGRAM = "user_event"
 _RECOUNT = 1.0  # seconds between looks at which tasks are alive
 
 
@@ -40,7 +42,9 @@ def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -
         options, task_work=task_work, copy_string=features.copy_string,
         copy_dynptr=features.copy_dynptr, faults=faults, twins=twins,
     )  # fmt: skip
-    made = Object(build(name, arch, program_ir(plans, options)))
+    # Engine `deferred` has nothing that may sleep, but for events.
+    core = "events" if plans.events and name == "deferred" else name
+    made = Object(build(core, arch, program_ir(plans, options)))
     made.set_entries("ring", options.ring_bytes)
     size_maps(made, options.query.counts)
     if options.strategy != "copy":
@@ -50,7 +54,16 @@ def opened(name: str, plans: Plans, options: Options, arch: str, faults: bool) -
     for program in _PROGRAMS:
         if program.endswith("_twin") and twins or program == features.prepare_exec:
             made.enable(program)
+    if plans.events:
+        made.enable(EVENT_PROGRAM)
     return made
+
+
+def attach_events(made: Object, plans: Plans) -> Iterator[Closable]:
+    """The program of user events, at each of their places; its cookie is the place's number."""
+    places = [place for probe in plans.events.values() for place in probe.places]
+    for cookie, place in enumerate(places):
+        yield made.attach_uprobe(EVENT_PROGRAM, place.path, place.offset, place.semaphore, cookie)
 
 
 class Attached:
@@ -60,14 +73,14 @@ class Attached:
 
     def __init__(
         self, name: str, options: Options, loaded: Object,
-        faulting: Callable[[], list[Closable]] = list,
+        faulting: Callable[[], Iterable[Closable]] = list,
     ) -> None:  # fmt: skip
         self.name, self.strategy = name, options.strategy
         self._triggers = options.triggers
         self.reads_remotely = not (probe().task_work and options.task_work is None)
         self._object, self._faulting = loaded, faulting
         self._programs = loaded.program_fds()
-        self._recount = 0.0
+        self._recount, self._told = 0.0, 0
         self._shared = Shared.from_buffer(loaded.globals())
         self._shared.seed = new_seed()
         counts = options.query.counts
@@ -95,8 +108,12 @@ class Attached:
         self._shared.clock_offset = offset
 
     def attach(self) -> None:
-        self._links = [self._object.attach(name) for name in _PROGRAMS if name in self._programs]
-        self._links += self._faulting()
+        """What was attached before an error is there for detach()."""
+        for name in _PROGRAMS:
+            if name in self._programs:
+                self._links.append(self._object.attach(name))
+        for link in self._faulting():
+            self._links.append(link)
 
     def _run_scan(self, pid: int = 0, phase: Phase = Phase.IDLE) -> None:
         self._shared.scan_pid, self._shared.scan_phase = pid, phase
@@ -156,7 +173,11 @@ class Attached:
         return {cause: count for cause, count in counts.items() if count}
 
     def notices(self) -> list[str]:
-        return []
+        others = self._shared.other_fields - self._told
+        self._told += others
+        if not others:
+            return []
+        return [f"{others} events are left out: their programs give them other fields than --event does"]
 
     def close(self) -> None:
         self.detach()

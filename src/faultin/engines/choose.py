@@ -56,6 +56,8 @@ def choose(
         raise UsageError(
             f"there is no strategy {strategy!r}", "", f"there are {', '.join(STRATEGIES)}"
         )
+    if plans.events and wanted == ptrace.NAME:
+        raise UsageError("engine ptrace has no user events", "they need BPF", "take --engine auto")
     engine = _asked_for(wanted) if wanted != "auto" else _best(strategy, plans)
     if strategy not in (None, *engine.STRATEGIES):
         known = ", ".join(engine.STRATEGIES)
@@ -78,9 +80,13 @@ def _asked_for(wanted: str) -> ModuleType:
 def _best(strategy: str | None, plans: Plans) -> ModuleType:
     """The first of the ladder that serves this trace."""
     for engine in _ENGINES:
+        if plans.events and engine is ptrace:
+            break
         if strategy in (None, *engine.STRATEGIES) and _rung(engine).usable:
             if engine is not fentry or fentry.fits(plans):
                 return engine
     if strategy and any(rung.usable for rung in ladder()):
         raise UsageError(f"no engine that works here has strategy {strategy!r}", "", "see faultin doctor")
+    if plans.events:
+        raise UnsupportedKernel("user events cannot be traced here", _rung(deferred).reason)
     raise UnsupportedKernel("no engine works here", ladder()[-1].reason, "see faultin doctor")

@@ -8,7 +8,7 @@ process_vm_readv (decode/remote.py). Works on every kernel since 5.17.
 
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
-from faultin.engines.attached import Attached, opened
+from faultin.engines.attached import Attached, attach_events, opened
 from faultin.engines.base import Engine, Rung
 from faultin.kernel.features import probe
 
@@ -27,4 +27,4 @@ def make(plans: Plans, options: Options, arch: str) -> Engine:
     """The engine, loaded and not yet attached."""
     made = opened(NAME, plans, options, arch, faults=False)
     made.load()
-    return Attached(NAME, options, made)
+    return Attached(NAME, options, made, lambda: attach_events(made, plans))

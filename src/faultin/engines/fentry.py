@@ -9,9 +9,11 @@ name its system calls. Calls that never reach their function (refused by seccomp
 another ABI where the kernel lets nobody probe that) are traced as by `deferred`.
 """
 
+from collections.abc import Iterator
+
 from faultin.codegen.plan import NUMBERS, Plans
 from faultin.codegen.program import Options
-from faultin.engines.attached import Attached, opened
+from faultin.engines.attached import Attached, attach_events, opened
 from faultin.engines.base import Engine, Rung
 from faultin.errors import UsageError
 from faultin.kernel import bpf, libbpf
@@ -69,30 +71,37 @@ def make(plans: Plans, options: Options, arch: str) -> Engine:
     functions = _functions(plans)
     made = opened(NAME, plans, options, arch, faults=True)
     if not probe_fentry().multi:
-        return _multi(made, options, list(functions.values()))
+        return _multi(made, plans, options, list(functions.values()))
     if len(functions) > FUNCTIONS_MAX:
         raise UsageError(
             f"engine fentry cannot trace {len(plans.traced)} system calls on this kernel",
             f"without fentry.multi it attaches a program each, {FUNCTIONS_MAX} at the most",
             "name fewer with -e, or use --engine deferred",
         )
-    return _single(made, options, list(functions))
+    return _single(made, plans, options, list(functions))
 
 
-def _multi(made: Object, options: Options, ids: list[int]) -> Engine:
+def _multi(made: Object, plans: Plans, options: Options, ids: list[int]) -> Engine:
     made.set_tracing("enter_multi", bpf.TRACE_FENTRY_MULTI)
     made.load()
 
-    def attach() -> list[Closable]:
+    def attach() -> Iterator[Closable]:
         program = made.program_fds()["enter_multi"]
-        return [RawLink(bpf.attach_multi(program, bpf.TRACE_FENTRY_MULTI, ids))] if ids else []
+        if ids:
+            yield RawLink(bpf.attach_multi(program, bpf.TRACE_FENTRY_MULTI, ids))
+        yield from attach_events(made, plans)
 
     return Attached(NAME, options, made, attach)
 
 
-def _single(made: Object, options: Options, functions: list[str]) -> Engine:
+def _single(made: Object, plans: Plans, options: Options, functions: list[str]) -> Engine:
     programs = {f"enter_{slot:03o}": function for slot, function in enumerate(functions)}
     for program, function in programs.items():
         made.set_target(program, function)
     made.load()
-    return Attached(NAME, options, made, lambda: [*map(made.attach, programs)])
+
+    def attach() -> Iterator[Closable]:
+        yield from map(made.attach, programs)
+        yield from attach_events(made, plans)
+
+    return Attached(NAME, options, made, attach)

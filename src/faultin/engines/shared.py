@@ -26,4 +26,5 @@ class Shared(ctypes.Structure):
         ("arena", ctypes.c_uint64),
         ("lost_groups", ctypes.c_uint64),
         ("collisions", ctypes.c_uint64),
+        ("other_fields", ctypes.c_uint64),
     ]

@@ -5,11 +5,14 @@ What is absent when a call begins is read there with the faults taken: one probe
 than engine `deferred` has, for all system calls (v7.2 and later).
 """
 
+from collections.abc import Iterator
+
 from faultin.codegen.plan import Plans
 from faultin.codegen.program import Options
-from faultin.engines.attached import Attached, opened
+from faultin.engines.attached import Attached, attach_events, opened
 from faultin.engines.base import Engine, Rung
 from faultin.kernel.features import probe
+from faultin.kernel.libbpf import Closable
 
 NAME = "tracepoint"
 STRATEGIES = ("copy", "prefault", "ring")
@@ -29,4 +32,9 @@ def make(plans: Plans, options: Options, arch: str) -> Engine:
     made = opened(NAME, plans, options, arch, faults=True)
     made.set_sleepable(_PROGRAM)
     made.load()
-    return Attached(NAME, options, made, lambda: [made.attach(_PROGRAM)])
+
+    def attach() -> Iterator[Closable]:
+        yield made.attach(_PROGRAM)
+        yield from attach_events(made, plans)
+
+    return Attached(NAME, options, made, attach)

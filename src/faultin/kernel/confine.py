@@ -9,6 +9,7 @@ memory of a process outside it: not by ptrace, process_vm_writev or pidfd_getfd,
 
 import ctypes
 import errno
+import mmap
 import os
 from struct import Struct
 
@@ -25,6 +26,7 @@ _REFER = 1 << 13  # LANDLOCK_ACCESS_FS_REFER
 _SCOPE_SIGNAL = 1 << 1
 _RULESET, _BENEATH = Struct("=QQQ"), Struct("=Qi")
 _PATH_BENEATH = 1
+_MAP_FIXED = 0x10
 _CAPABILITY_VERSION_3 = 0x20080522
 _HEADER, _DATA = Struct("=Ii"), Struct("=6I")
 
@@ -76,6 +78,18 @@ def enter_domain() -> bool:
         ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
         _syscall(_RESTRICT, ruleset, 0)
     os.close(ruleset)
+    return True
+
+
+def can_map_null() -> bool:
+    """Whether something can be at address 0: then NULL is no sign that there is nothing."""
+    library = ctypes.CDLL(None)
+    library.mmap.restype = ctypes.c_void_p
+    library.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
+    if library.mmap(None, mmap.PAGESIZE, 0, flags, -1, 0) is not None:
+        return False
+    library.munmap(None, ctypes.c_size_t(mmap.PAGESIZE))
     return True
 
 

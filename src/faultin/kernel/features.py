@@ -207,7 +207,16 @@ def findings() -> list[Finding]:
         _finding("sleepable tp_btf", features.sleepable_tracepoint),
         _finding("sleepable fentry", probe_fentry().single),
         _finding("sleepable fentry.multi", probe_fentry().multi),
+        _user_events(),
     ]
+
+
+def _user_events() -> Finding:
+    """Who can listen to faultin.events: a uprobe always, others where the kernel helps."""
+    from faultin.events import user_events  # an application's half, which no trace needs
+
+    reason = user_events.why_not()
+    return Finding("user_events", not reason, reason or user_events.data_file() or "")
 
 
 def _finding(name: str, reason: str) -> Finding:

@@ -87,6 +87,9 @@ def library() -> tuple[ctypes.CDLL, _Log]:
         "bpf_program__set_type": (number, [pointer, number]),
         "bpf_program__set_expected_attach_type": (number, [pointer, number]),
         "bpf_program__set_attach_target": (number, [pointer, number, text]),
+        "bpf_program__attach_uprobe_opts": (
+            pointer, [pointer, number, text, ctypes.c_size_t, pointer]
+        ),
         "bpf_link__destroy": (number, [pointer]),
         "bpf_link__fd": (number, [pointer]),
         "bpf_iter_create": (number, [number]),
@@ -136,6 +139,15 @@ class RawLink:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class _UprobeOptions(ctypes.Structure):
+    """struct bpf_uprobe_opts of libbpf 1.1; later ones take its size for what it is."""
+
+    _fields_ = [
+        ("sz", ctypes.c_size_t), ("ref_ctr_offset", ctypes.c_size_t), ("bpf_cookie", ctypes.c_uint64),
+        ("retprobe", ctypes.c_bool), ("func_name", ctypes.c_char_p),
+    ]  # fmt: skip
 
 
 class Link:
@@ -238,6 +250,22 @@ class Object:
             raise _failure(
                 f"the BPF program {name} cannot be attached", ctypes.get_errno(), self._log.take()
             )
+        return Link(handle)
+
+    def attach_uprobe(
+        self, name: str, path: str, offset: int, semaphore: int, cookie: int
+    ) -> Link:
+        """A program at an offset in a file, in all processes that have it mapped; the u16 at
+        offset `semaphore` of it, if that is not 0, counts who is attached."""
+        options = _UprobeOptions(ctypes.sizeof(_UprobeOptions), semaphore, cookie)
+        handle = self._lib.bpf_program__attach_uprobe_opts(
+            self._program(name), -1, os.fsencode(path), offset, ctypes.byref(options)
+        )
+        if not handle:
+            raise _failure(
+                f"the event at {offset:#x} of {path} cannot be attached", ctypes.get_errno(),
+                self._log.take(),
+            )  # fmt: skip
         return Link(handle)
 
     def close(self) -> None:

@@ -109,7 +109,7 @@ class Counted:
 
 def _key_of(row: dict[str, Any], name: str, of: Type) -> Value:
     """A key as a live query shows it."""
-    if of not in (Type.BYTES, Type.IP):
+    if of not in (Type.BYTES, Type.IP, Type.STACK):
         value = row[name]
         return shown(MISSING if value is None else value, of)
     data, length = bytes_of(row, name), row.get(f"{name}_length")

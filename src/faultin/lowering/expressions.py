@@ -14,6 +14,7 @@ import ibis
 
 from faultin.errors import UsageError
 from faultin.lowering import integers
+from faultin.lowering.dialect import DUCKDB, Dialect
 from faultin.lowering.patterns import match, text_of
 from faultin.lowering.values import Blob, Expr, Presence, Strings
 from faultin.query import tree
@@ -30,8 +31,8 @@ _RELATIONS: dict[Relation, Callable[[Expr, Expr], Expr]] = {
 class Lowering:
     """Lowers the expressions of one query. slot: gives the value of a slot."""
 
-    def __init__(self, slot: Callable[[int], Value]) -> None:
-        self._slot = slot
+    def __init__(self, slot: Callable[[int], Value], engine: Dialect = DUCKDB) -> None:
+        self._slot, self._engine = slot, engine
 
     def condition(self, expr: tree.Expr) -> Expr:
         """A boolean, never null."""
@@ -58,7 +59,7 @@ class Lowering:
         """A number (a condition is 0 or 1), a Blob or Strings."""
         match expr:
             case tree.Const(value=int(value)):
-                return integers.constant(value)
+                return integers.constant(self._engine, value)
             case tree.Const(value=bytes(value)):
                 text = text_of(value)
                 digits = ibis.literal(value.hex().upper())
@@ -67,7 +68,7 @@ class Lowering:
                 return self._slot(expr.slot)
             case tree.Binary():
                 sides = [(self.value(side), side.type) for side in (expr.left, expr.right)]
-                return integers.binary(expr.op, expr.type, *sides)
+                return integers.binary(self._engine, expr.op, expr.type, *sides)
             case tree.Slice():
                 return _slice(self.blob(expr.subject), expr.start, expr.stop)
             case tree.Item():
@@ -180,11 +181,17 @@ def _slice(blob: Blob, start: int | None, stop: int | None) -> Blob:
     first = _bound(0 if start is None else start, full)
     last = full if stop is None else _bound(stop, full)
     size = ibis.greatest(last - first, 0)
-    found = digits.substr((2 * first).cast("int64"), (2 * size).cast("int64"))
     if blob.length is None:
-        return Blob(digits=found)
+        return Blob(digits=_digits(digits, first, size))
+    # The full length may be 2**32 - 1, and engines take no place so far off.
+    found = _digits(digits, ibis.least(first, blob.size), ibis.least(size, blob.size))
     beyond = (size > 0) & (last > blob.size)
     return Blob(digits=ibis.ifelse(beyond, ibis.null("string"), found))
+
+
+def _digits(digits: Expr, first: Expr, size: Expr) -> Expr:
+    """Those of so many bytes."""
+    return digits.substr((2 * first).cast("int64"), (2 * size).cast("int64"))
 
 
 def _bound(value: int, full: Expr) -> Expr:

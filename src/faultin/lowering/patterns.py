@@ -73,7 +73,7 @@ def _in_digits(how: Matching, digits: Expr, constant: bytes) -> Expr:
 
 
 def _digits_pattern(glob: bytes) -> str:
-    return f"^{''.join('(?:..)*' if each is STAR else _digits(each) for each in tokens(glob))}$"
+    return f"^{''.join('(?:..)*' if each is STAR else _digits(each) for each in tokens(glob))}\\z"
 
 
 def _digits(members: int) -> str:
@@ -100,4 +100,4 @@ def _text_pattern(glob: bytes) -> str | None:
     texts = [None if part is None else text_of(part) for part in parts]
     if any(text is None and part is not None for text, part in zip(texts, parts, strict=True)):
         return None
-    return f"(?s)^{''.join('.*' if text is None else re.escape(text) for text in texts)}$"
+    return f"(?s)^{''.join('.*' if text is None else re.escape(text) for text in texts)}\\z"

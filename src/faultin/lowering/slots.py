@@ -39,8 +39,9 @@ from faultin.query.sources import Text as StructText
 from faultin.query.types import MAX_BYTES, Type
 
 _PART = re.compile(r"\w+|\[\d+\]")
-_NOT_KEPT = ("exe", "ustack")
+_NOT_KEPT = ("exe",)
 _ERRNO_MAX = 4095
+_UNSIGNED = (ibis.dtype("uint64"), ibis.dtype("decimal(20, 0)"))  # as DuckDB and Spark have it
 
 
 class Slots:
@@ -114,8 +115,10 @@ class Slots:
             return ibis.ifelse(failed, -ret, ibis.null("int64"))
         if name not in self._columns:
             why = "this recording does not have it"
-            raise UsageError(f"query: {name}", why)
-        return Blob(text=self._table[name]) if name in ("comm", "syscall") else self._table[name]
+            advice = "record with --stack" if name == "ustack" else ""
+            raise UsageError(f"query: {name}", why, advice)
+        column = self._table[name]
+        return Blob(text=column) if name in ("comm", "syscall", "ustack") else column
 
     def _column(self, number: int | None) -> Expr | None:
         """None if no call of the recording has it."""
@@ -151,7 +154,7 @@ class Slots:
             return Blob(raw=found)
         if kind is StructText:
             return Blob(text=found)
-        if of is Type.S64 and found.type() == ibis.dtype("uint64"):
+        if of is Type.S64 and found.type() in _UNSIGNED:
             return integers.wrapped(integers.wide(found), of)
         return found
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from faultin.errors import QueryError
-from faultin.query import fields
 from faultin.query.conditions import Conditions
 from faultin.query.operands import INT, Operand, Operands, called, path_of, types_of
 from faultin.query.scope import Leaf, Scope
@@ -227,6 +226,4 @@ def _stack(text: Text, scope: Scope, node: ast.expr) -> Expr | None:
     path = path_of(node)
     if path != ("ustack",):
         return None
-    if not fields.STACKS:
-        raise text.error(node, "user stacks are not available yet")
     return scope.take(scope.look_up(path), Type.STACK)

@@ -144,7 +144,7 @@ class Conditions:
         if not isinstance(operand, Leaf):
             return [operand]
         found: list[Expr] = [self.scope.take(operand, type_) for type_ in operand.choices]
-        return [*found, *([self.scope.take_whole(operand)] if operand.wholes else [])]
+        return [*found, *self.scope.take_wholes(operand)]
 
     def _glob(self, node: ast.Call, operands: Operands) -> Expr:
         if len(node.args) != 2 or node.keywords:

@@ -21,7 +21,6 @@ from faultin.syscalls.structs import structure, structure_names
 from faultin.syscalls.table import Argument, Syscall, Unit
 
 Path = tuple[str | int, ...]
-STACKS = False  # whether the BPF core captures user stacks yet
 ARGUMENTS = "args"  # args.pid is the argument, where pid is the process that calls
 
 # name: (type, kind, bits of an integer that is narrower than its type)

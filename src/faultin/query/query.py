@@ -15,6 +15,7 @@ from faultin.query.scope import Scope, Slot
 from faultin.query.sources import Common, Source, op_of
 from faultin.query.syntax import read
 from faultin.query.tree import Expr, slots
+from faultin.query.types import Type
 from faultin.syscalls.table import Table
 
 
@@ -52,6 +53,11 @@ class Query:
         captured = [value for capture in self.captures for value in capture.values]
         where = [] if self.where is None else [self.where]
         return [*where, *amounts, *(key.value for key in self.keys), *captured]
+
+    @property
+    def stacks(self) -> bool:
+        """Whether it looks at the stacks of calls."""
+        return any(each.type is Type.STACK for each in self.expressions())
 
     def needs(self, plan: int, expressions: Iterable[Expr] | None = None) -> Needs:
         """What some expressions (all, if none are given) need in the calls of a plan."""

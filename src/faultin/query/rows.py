@@ -89,7 +89,9 @@ class Rows:
             case Common(name):
                 return _shifted(self._offset) if name == "ts" else _COMMON.get(name) or _given(name)
             case Register():
-                return _register(source, slot.type)
+                read = _register(source, slot.type)
+                is_event = plan is not None and plan.syscall.is_event
+                return _if_read(read, source.position) if is_event else read
         assert plan is not None, "a call that no table has captures nothing"
         read = reader(source, plan)
         if not slot.type.is_int:
@@ -116,6 +118,11 @@ def _register(source: Register, type_: Type) -> Getter:
         return wrapped((value ^ sign) - sign, type_)
 
     return get
+
+
+def _if_read(read: Getter, position: int) -> Getter:
+    """An argument of a user event, which may have been in memory that could not be read."""
+    return lambda row: MISSING if row.record.ret >> position & 1 else read(row)
 
 
 # Fields of every event

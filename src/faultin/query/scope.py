@@ -65,7 +65,7 @@ class Scope:
     slots: list[Slot] = field(default_factory=list)
     _columns: list[dict[int, Source]] = field(default_factory=list)
     _leaves: dict[Path, Leaf] = field(default_factory=dict)
-    _taken: dict[tuple[str, Type | None], Field] = field(default_factory=dict)
+    _taken: dict[tuple[str, Type, bool], Field] = field(default_factory=dict)
 
     def look_up(self, path: Path) -> Leaf:
         """What a path is in each plan; it may exist in none."""
@@ -75,11 +75,14 @@ class Scope:
 
     def take(self, leaf: Leaf, type_: Type) -> Field:
         """The slot of a leaf as one of its types; S64 for any integer."""
-        return self._slot(leaf.name, type_, leaf.choices[type_])
+        return self._slot((leaf.name, type_, False), leaf.choices[type_])
 
-    def take_whole(self, leaf: Leaf) -> Field:
-        """The slot of a whole structure, as bytes."""
-        return self._slot(leaf.name, None, leaf.wholes)
+    def take_wholes(self, leaf: Leaf) -> list[Field]:
+        """The slots of whole structures (bytes) and arrays (how many), one for each type."""
+        wholes: dict[Type, dict[int, Found]] = {}
+        for index, found in leaf.wholes.items():
+            wholes.setdefault(found.type, {})[index] = found
+        return [self._slot((leaf.name, type_, True), wholes[type_]) for type_ in wholes]
 
     def sources(self) -> dict[int, tuple[Source | None, ...]]:
         """For each plan, where each slot comes from."""
@@ -103,14 +106,14 @@ class Scope:
                 leaf.choices.setdefault(type_, {})[index] = found
         return Leaf(leaf.name, leaf.choices, leaf.wholes, refused)
 
-    def _slot(self, name: str, key: Type | None, founds: dict[int, Found]) -> Field:
-        if (name, key) not in self._taken:
-            type_ = _merged(founds.values())
+    def _slot(self, key: tuple[str, Type, bool], founds: dict[int, Found]) -> Field:
+        if key not in self._taken:
+            name, type_ = key[0], _merged(founds.values())
             kinds = {found.kind for found in founds.values()}
-            self._taken[name, key] = Field(type_, len(self.slots), name)
+            self._taken[key] = Field(type_, len(self.slots), name)
             self._columns.append({index: found.source for index, found in founds.items()})
             self.slots.append(Slot(name, type_, _only(kinds) or "", _widest(founds.values())))
-        return self._taken[name, key]
+        return self._taken[key]
 
     # Advice
 
@@ -140,9 +143,11 @@ def _in_plan(plan: Plan | None, path: Path) -> Found | Refused | None:
 
 
 def _merged(founds: Iterable[Found]) -> Type:
+    """Of one type, or of integers."""
     types = {found.type for found in founds}
     if Type.U64 not in types:
-        return next(iter(types))
+        (type_,) = types
+        return type_
     signed = any(found.type is Type.S64 and (not found.bits or found.bits[1]) for found in founds)
     return Type.S64 if signed else Type.U64
 

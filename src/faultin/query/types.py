@@ -10,13 +10,14 @@ tuple of bytes, or MISSING. Every back end holds to what this module says of the
     BYTES       bytes, or Cut: the head of a longer value  paths, strings, buffers
     LIST        tuple of bytes and MISSING, or CutList     argv, envp
     IP          4 or 16 bytes; a mapped IPv4 address is 4  addresses
-    STACK       not a value for expressions                ustack
+    STACK       Stack, for keys and captures only          ustack
 """
 
 from enum import Enum
 from typing import Final
 
 from faultin.drain.wire import PIECE_MAX
+from faultin.stacks.frames import Stack
 
 MAX_BYTES = PIECE_MAX  # a query looks at so many bytes of a buffer: those of its first piece
 _SIGN, _RANGE = 1 << 63, 1 << 64
@@ -78,7 +79,7 @@ class CutList(tuple[object, ...]):
     """The first strings of a list whose end was not captured: nobody knows how many there are."""
 
 
-Value = int | bytes | tuple[object, ...]
+Value = int | bytes | tuple[object, ...] | Stack
 
 
 def wrapped(value: int, of: Type) -> int:

@@ -2,14 +2,16 @@
 """Places: where files of recordings are: a path, or any URL that pyarrow or fsspec knows.
 
 In: what the user gave. Out: a Place. Invariant: a file is there as a whole or not at all:
-locally it is written beside its name, synced and then moved there; elsewhere it appears when
-it is closed.
+locally it is written beside its name, synced and then moved there, and its folder is synced;
+elsewhere it appears when it is closed.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -64,7 +66,14 @@ class Place:
 
     def make_folder(self) -> None:
         with self.writing():
-            self.files.create_dir(self.path, recursive=True)
+            if not self.is_local:
+                self.files.create_dir(self.path, recursive=True)
+                return
+            folder = Path(self.path)
+            new = [each for each in (folder, *folder.parents) if not each.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+            for each in reversed(new):
+                _sync_folder(each.parent)
 
     def remove(self) -> None:
         with self.writing():
@@ -90,6 +99,7 @@ class Place:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(beside, self.path)
+            _sync_folder(Path(self.path).parent)
         except BaseException:
             if os.path.exists(beside):
                 os.unlink(beside)
@@ -110,8 +120,22 @@ class Place:
         raise OutputError(f"cannot write {self.name}", why, advice) from None
 
 
+def _sync_folder(folder: Path) -> None:
+    """So that a name outlives the machine: to sync a file says nothing of its name (fsync(2))."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that has nothing to sync
+            raise
+    finally:
+        os.close(fd)
+
+
 def place(text: str) -> Place:
     """UsageError for a URL that nobody knows."""
+    if not text.isprintable() and any("\ud800" <= each <= "\udfff" for each in text):
+        raise UsageError(text, "its name is not UTF-8", "files of recordings have names that are")
     scheme, colon, _ = text.partition("://")
     if not colon:
         return Place(pafs.LocalFileSystem(), os.path.abspath(text), text.rstrip("/") or "/")

@@ -4,6 +4,7 @@
 In: what was counted of each syscall. Out: text, the most expensive syscall first.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ def call_table(counts: Sequence[CallCount], top: int = 0) -> str:
         table.add_row(*_cells(count, total.time or 1, with_slowest))
     table.add_section()
     table.add_row("100.00", *_cells(total, 1, with_slowest)[1:])
-    console = Console(width=100, color_system=None)
+    console = Console(width=100, color_system=None, file=io.StringIO())
     with console.capture() as captured:
         console.print(table)
     return captured.get()

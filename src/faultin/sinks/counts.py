@@ -23,7 +23,7 @@ class Counts:
 
     def write(self, events: list[Event]) -> None:
         for event in events:
-            if event.kind in (EventKind.CALL, EventKind.NORETURN):
+            if event.kind in (EventKind.CALL, EventKind.NORETURN, EventKind.EVENT):
                 label = event.label
                 self._calls[label] += 1
                 self._errors[label] += event.errno is not None

@@ -3,7 +3,7 @@
 
 In: what decode gives (faultin.values), in dicts and lists. Out: the bytes of one
 JSON document without a line break. Bytes that are no text are {"b64": ...}, a
-truncated value is {"value": ..., "length": ...}, a missing one null.
+truncated value is {"value": ..., "length": ...}, a missing one null, a stack an object.
 """
 
 from base64 import b64encode
@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from faultin.sinks.stacks.objects import stack_object
+from faultin.stacks.frames import Stack
 from faultin.values import Missing, Truncated
 
 # the types of faultin.values are dataclasses, which orjson would write field by field
@@ -24,6 +26,8 @@ def _other(value: Any) -> Any:
         return {"value": value.value, "length": value.length}
     if isinstance(value, Missing):
         return None
+    if isinstance(value, Stack):
+        return stack_object(value)
     raise TypeError(f"{type(value).__name__} is no value")
 
 

@@ -8,8 +8,9 @@ calls that are shown while they block have their line when they end.
 from faultin.event import Event, EventKind, Summary
 from faultin.sinks.json_values import to_json
 from faultin.sinks.output import Output
+from faultin.sinks.stacks.objects import frame_object
 
-_CALLS = (EventKind.CALL, EventKind.NORETURN)
+_CALLS = (EventKind.CALL, EventKind.NORETURN, EventKind.EVENT)
 
 
 def event_object(event: Event) -> dict:
@@ -26,10 +27,15 @@ def event_object(event: Event) -> dict:
         "latency": event.latency,
         "capture": event.capture,
     }
+    if event.kind is EventKind.EVENT:
+        found["event"] = True
     if event.out:
         found["out"] = event.out
     if event.abi:
         found["abi"] = event.abi
+    if event.stack:
+        found["stack"] = [frame_object(frame) for frame in event.stack.frames]
+        found["stack_end"], found["stack_how"] = event.stack.end.value, event.stack.how
     return found
 
 

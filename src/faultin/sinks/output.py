@@ -6,6 +6,7 @@ kept; a reader that went away is BrokenOutput, so that the trace can end quietly
 """
 
 import os
+import sys
 from typing import BinaryIO
 
 from faultin.errors import OutputError
@@ -17,6 +18,13 @@ class BrokenOutput(OutputError):
     status = 141
 
 
+def _stdout() -> BinaryIO:
+    """The stream; OutputError if nobody has opened one for us."""
+    if sys.stdout is None:
+        raise OutputError("cannot write to stdout", "it is closed")
+    return sys.stdout.buffer
+
+
 class Output:
     """A destination by descriptor; `name` is what errors call it."""
 
@@ -25,9 +33,10 @@ class Output:
         self._broken = False
 
     @classmethod
-    def open(cls, path: str | None, fallback: BinaryIO) -> "Output":
-        """The file at `path`, made anew; `fallback` (stderr, stdout) when that is None."""
+    def open(cls, path: str | None, fallback: BinaryIO | None = None) -> "Output":
+        """The file at `path`, made anew; when that is None, `fallback`, by default stdout."""
         if path is None:
+            fallback = fallback or _stdout()
             # Buffered by us: under PYTHONUNBUFFERED the stream writes part of what it is
             # given, and says so only in a return value.
             buffered = open(fallback.fileno(), "wb", buffering=1 << 16, closefd=False)

@@ -38,7 +38,8 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _shown(value: Any) -> str:
+def plain_text(value: Any) -> str:
+    """A value, on one line; \"\" where there is none."""
     value = _plain(value)
     if value is None:
         return ""
@@ -48,13 +49,13 @@ def _shown(value: Any) -> str:
 def _csv(names: list[str], rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_shown(row[name]) for name in names] for row in rows)
+    writer.writerow(map(bare_of, names))
+    writer.writerows([plain_text(row[name]) for name in names] for row in rows)
     return text.getvalue()
 
 
 def _text(names: list[str], rows: list[dict[str, Any]]) -> str:
-    cells = [names, *([_shown(row[name]) for name in names] for row in rows)]
+    cells = [[bare_of(name) for name in names], *([plain_text(row[name]) for name in names] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
              for line in cells]  # fmt: skip

@@ -13,6 +13,7 @@ from faultin.event import Event, EventKind, Summary
 from faultin.sinks.lost import lost_line
 from faultin.sinks.output import Output
 from faultin.sinks.text_values import text_of
+from faultin.stacks.frames import ENDS, End, Stack
 from faultin.values import Missing
 
 _ERRNO_MAX = 4095
@@ -91,6 +92,28 @@ def _exit(event: Event, line: Line) -> None:
         line.add(f"+++ exited with {status >> 8} +++", "magenta")
 
 
+def add_stack(stack: Stack, line: Line) -> None:
+    """A line for each frame, as strace -k has it."""
+    for frame in stack.frames:
+        line.add("\n > ")
+        line.add(_shown(frame.module or "?"), "blue")
+        if frame.function:
+            offset = "inlined" if frame.inlined else f"+{frame.offset or 0:#x}"
+            line.add(f"({_shown(frame.function)}{' ' * frame.inlined}{offset})")
+        at = frame.address if frame.at is None else frame.at
+        line.add(f" [{at:#x}]")
+        if frame.file and frame.line:
+            line.add(f" {_shown(frame.file)}:{frame.line}", "green")
+    if stack.end is not End.END:
+        line.add("\n > ")
+        line.add(f"... ({ENDS[stack.end]})", "yellow")
+
+
+def _shown(text: str) -> str:
+    """Names are the traced program's."""
+    return text_of(text)[1:-1]
+
+
 class Text:
     """Writes lines; who did it is named once there is more than one task."""
 
@@ -125,6 +148,8 @@ class Text:
                 _exit(event, line)
             case _:
                 self._call(event, line)
+        if event.stack and event.kind is not EventKind.BLOCKED:
+            add_stack(event.stack, line)
         line.add("\n")
         return self._paint(line) if self._paint else line.plain()
 
@@ -139,6 +164,9 @@ class Text:
             line.add(" <unfinished ...>", "yellow")
             return
         self._blocked.discard(event.tid)
+        if event.kind is EventKind.EVENT:
+            line.add(")")
+            return
         line.add(") = ")
         _result(event, line)
         if self._style.latency and event.latency is not None:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from faultin.sinks.stacks.weights import folded_text
+from faultin.stacks.frames import Stack
 from faultin.values import Missing, Symbol, Truncated
 
 _C_ESCAPES = {
@@ -98,6 +100,7 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     list: _list,
     dict: _dict,
     Truncated: _truncated,
+    Stack: lambda value: _string(folded_text(value)),
     Missing: lambda value: f"<{value.reason}>",
     type(None): lambda value: "NULL",
 }

@@ -136,6 +136,12 @@ def _argument(word: str, names: tuple[str, ...]) -> Argument:
     return _with_length(word, names) if word[-1:] in _CLOSING else _plain(word)
 
 
+def argument(word: str, names: tuple[str, ...]) -> Argument:
+    """One NAME:KIND of a row whose arguments have these names; LookupError, ValueError or
+    FaultinError for what does not hold together."""
+    return _argument(word, names)
+
+
 @cache
 def _plain(word: str) -> Argument:
     return _with_length(word, ())

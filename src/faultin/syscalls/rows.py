@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 
+EVENTS = 1 << 16  # numbers from here on are user events (probes/), not system calls
+
+
 class Direction(Enum):
     """Who reads and who writes what an argument points at.
 
@@ -87,6 +90,11 @@ class Syscall:
     name: str
     arguments: tuple[Argument, ...]
     variants: tuple[Variant, ...] = ()
+
+    @property
+    def is_event(self) -> bool:
+        """Whether a program said it by itself: a user event."""
+        return self.nr >= EVENTS
 
     def index(self, name: str) -> int:
         """The position of an argument; ValueError if there is none of that name."""

@@ -45,11 +45,12 @@ class Counting:
 
 
 def counting(query: Query, plans: Plans, places: Places, texts: Texts) -> Counting | None:
-    """None where the kernel has no room for such keys or counters."""
+    """None where the kernel has no room for such keys or counters. Nor has it stacks: what
+    it has of one is a copy, which is walked outside."""
     words = 1 + sum(2 if key.value.type in _TEXTS else 1 for key in query.keys)
     strings = sum(key.value.type in _TEXTS for key in query.keys)
     adding = Adding(query.actions)
-    if words > _KEY_MAX or strings > TEXTS_MAX or not adding.fits:
+    if words > _KEY_MAX or strings > TEXTS_MAX or not adding.fits or query.stacks:
         return None
     keys = [key.value for key in query.keys]
     amounts = [action.amount for action in query.actions if action.amount is not None]

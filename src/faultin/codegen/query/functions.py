@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions: a query becomes the functions that the BPF core calls.
 
-In: a Query, and the plans it is bound to. Out: Functions: IR of faultin_see(),
+In: a Query, and the plans it is bound to. Out: Functions: IR of faultin_admits(), faultin_see(),
 faultin_possible(), faultin_certain() and faultin_keep(), the images of its constants, and what the core must
 know. Plans whose sources are alike share code. Whatever the kernel cannot decide becomes
 a verdict that faultin is asked for; nothing is ever decided wrongly.
@@ -13,9 +13,13 @@ from faultin.codegen.plan import Plans
 from faultin.codegen.query.builder import FALSE, TRUE, Builder
 from faultin.codegen.query.conditions import Final, Possible, is_in_kernel, is_memory
 from faultin.codegen.query.layout import CONTEXT_FIELDS, PLAN, RECORD
+from faultin.drain.wire import Context
 from faultin.codegen.query.counting import counting
-from faultin.codegen.query.linked import NO_COUNTING, NO_WHERE, NOTHING, Functions
+from faultin.codegen.query.linked import (
+    NO_ADMITTING, NO_COUNTING, NO_WHERE, NOTHING, Functions,
+)  # fmt: skip
 from faultin.codegen.query.memory import Places, see_function
+from faultin.codegen.query.registers import Admitting, admitting
 from faultin.codegen.query.texts import Texts
 from faultin.codegen.query.values import Scene
 from faultin.query.early import late_slots
@@ -36,23 +40,26 @@ def functions(query: Query | None, plans: Plans, keys: int = 0) -> Functions:
     texts, places = Texts(), Places()
     rows = query.sources.values() if query else ()
     common = {source.name for row in rows for source in row if isinstance(source, Common)}
-    context = not common.isdisjoint(CONTEXT_FIELDS)
+    context = 0 if common.isdisjoint(CONTEXT_FIELDS) else Context.WHO
+    if "exe" in common:
+        context = Context.WHO | Context.EXE
     made = counting(query, plans, places, texts) if query and keys else None
     if query is None or (query.where is None and not made):
         return replace(NOTHING, context=context)
-    judging, asked = NO_WHERE, {}
+    judging, asked, admits = NO_WHERE, {}, Admitting(NO_ADMITTING, frozenset())
     if query.where is not None:
         bodies = ((_POSSIBLE, _possible), (_CERTAIN, _certain), (_KEEP, _keep))
         judging = "".join(
             _by_plan(Builder(head), query, plans, places, texts, body) for head, body in bodies
         )
+        admits = admitting(query.where, query.sources, plans)
         asked = {index: query.needs(index, [query.where]).bits for index in query.sources}
     see = see_function(query, plans, places, texts)
-    ir = "".join([see, judging, made.ir if made else NO_COUNTING])
+    ir = "".join([admits.ir, see, judging, made.ir if made else NO_COUNTING])
     return Functions(
         ir, texts.images, texts.size, texts.automata, judges=query.where is not None,
         sees=bool(places.indexes), context=context, asked=asked,
-        who=not common.isdisjoint(_CALLER),
+        who=not common.isdisjoint(_CALLER), registers=admits.plans,
         counts=replace(made.counts, keys=keys) if made else None,
     )  # fmt: skip
 

@@ -35,6 +35,8 @@ INLINED = {
     "count_quantile": "i32 (i64)",
     "count_hash": "i64 (i64)",
 }
+ADMITS = "define i32 @faultin_admits(ptr %args, i32 %nr) alwaysinline"
+NO_ADMITTING = f"{ADMITS} {{\n  ret i32 1\n}}\n"
 _NO_SEEING = (
     "define i32 @faultin_see(ptr %state, i32 %at, i64 %key) alwaysinline {\n  ret i32 0\n}\n"
 )
@@ -69,7 +71,8 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class Functions:
     """judges, sees, context, who: the flags of struct config. asked: operations of each plan.
-    counts: None where the kernel does not count."""
+    registers: plans whose calls it may rule out by registers alone. counts: None where the
+    kernel does not count."""
 
     ir: str
     images: Mapping[str, bytes]
@@ -77,13 +80,14 @@ class Functions:
     automata: int
     judges: bool = False
     sees: bool = False
-    context: bool = False
+    context: int = 0  # enum context_of
     asked: Mapping[int, int] = field(default_factory=dict)
     counts: Counts | None = None
     who: bool = True
+    registers: frozenset[int] = frozenset()
 
 
-NOTHING = Functions(_NO_SEEING + NO_WHERE + NO_COUNTING, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
+NOTHING = Functions(NO_ADMITTING + _NO_SEEING + NO_WHERE + NO_COUNTING, {"texts": bytes(16), "automata": bytes(258 * 8)}, 8, 0)
 
 
 def declarations(ir: str) -> str:

@@ -92,8 +92,10 @@ class Scene:
                 raise NotInKernel
         return self.stored(slot)
 
-    def _narrowed(self, offset: int, bits: int, signed: bool | None) -> str:
-        value = self.builder.load(f"i{bits}", "%state", offset)
+    def _narrowed(
+        self, offset: int, bits: int, signed: bool | None, base: str = "%state"
+    ) -> str:
+        value = self.builder.load(f"i{bits}", base, offset)
         if bits == 64:
             return value
         return self.builder.add(f"{'sext' if signed else 'zext'} i{bits} {value} to i64")

@@ -23,7 +23,26 @@ if TYPE_CHECKING:
 
 Snapshot = tuple[Table, Mapping[str, int]]  # what was counted, and what was lost
 _FRAME = 4   # lines that are not rows: headings, totals, how many keys, the cursor's
+_SHARE = 4   # a picture takes at the most one part in so many of the time
 _LOSS = 2    # lines that a loss may take on a narrow terminal
+
+
+class Latest:
+    """In place of a table on the terminal: keeps the last snapshot, for another thread."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval, self._due = interval, 0.0
+        self.snapshot: Snapshot | None = None
+
+    def offer(self, snapshot: Callable[[], Snapshot]) -> None:
+        if (began := time.monotonic()) < self._due:
+            return
+        self.snapshot = snapshot()
+        now = time.monotonic()  # who counts has most of its time for counting, however many keys
+        self._due = now + max(self._interval, _SHARE * (now - began))
+
+    def stop(self) -> None:
+        """Nothing is on the terminal."""
 
 
 class LiveTable:

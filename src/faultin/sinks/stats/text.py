@@ -5,6 +5,7 @@ In: a Table, what was lost, a View. Out: lines. Invariant: no part of a key reac
 text but as printable characters (text_values), and none is cut.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 
 from faultin.aggregate.functions import Shown
@@ -60,7 +61,7 @@ def _aligned(lines: list[list[str]], right: int) -> str:
     for line in lines:
         grid.add_row(*map(Text, line))
     width = sum(2 + 2 * max(map(len, column)) for column in zip(*lines, strict=True))
-    console = Console(width=width, color_system=None)
+    console = Console(width=width, color_system=None, file=io.StringIO())
     with console.capture() as captured:
         console.print(grid)
     return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
