@@ -10,7 +10,6 @@ those contestants whose names begin so.
 """
 
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path

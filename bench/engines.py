@@ -86,9 +86,9 @@ def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def table(found: dict[str, dict[str, list[float]]]) -> str:
+def table(release: str, found: dict[str, dict[str, list[float]]]) -> str:
     """Ratios of medians to the untraced loop's, with the least and the most of five."""
-    lines = [f"| {os.uname().release} | openat and close | getppid |", "|---|---|---|"]
+    lines = [f"| Linux {release} | openat and close | getppid |", "|---|---|---|"]
     for name in found["openat and close"]:
         cells = []
         for rounds in found.values():
@@ -109,7 +109,7 @@ def in_guest(name: str) -> str:
     folder = Path(tempfile.mkdtemp(prefix="faultin-bench-"))
     result = guest.run(packages.image(chosen(name)[0]), folder, ["cost"])
     report = folder / "cost.json"
-    return table(json.loads(report.read_text())) if report.exists() else result.console
+    return table(*json.loads(report.read_text())) if report.exists() else result.console
 
 
 def main() -> None:
@@ -121,10 +121,10 @@ def main() -> None:
     if arguments.kernel:
         print(in_guest(arguments.kernel))
         return
-    found = measure(arguments.rounds)
+    measured = (os.uname().release, measure(arguments.rounds))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found))
-    print(table(found))
+        arguments.json.write_text(json.dumps(measured))
+    print(table(*measured))
     SINK.unlink(missing_ok=True)
 
 

@@ -6,7 +6,8 @@
 
 A call is openat of one path, some every 5 ms. Its time is the `ts` of the notification, at
 entry; the action's is that at which a line has been read from a pipe, or at which the
-command of --exec begins (a compiled one, which looks at the clock first).
+command of --exec begins (a compiled one, which looks at the clock first), or at which the
+function that faultin.watch() was given is called.
 
 rejected: another process opens another path in a loop, which the kernel's part of the query
 rules out. asked: the query has a part that the kernel cannot decide, so that those calls
@@ -14,16 +15,18 @@ are recorded, and judged by faultin.
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from common import loop
+
+import faultin
 
 SPACING = 0.005
 EXECUTED = """
@@ -79,6 +82,19 @@ def of_commands(command: list[str], told: Path) -> list[float]:
     return [int(line) / 1000 for line in told.read_text().split()]
 
 
+def of_calls(engine: str, where: str, command: list[str]) -> list[float]:
+    """us until the function has been called each time, in this process."""
+    found: list[float] = []
+
+    def told(notification: Mapping[str, Any]) -> None:
+        found.append((time.time_ns() - notification["ts"]) / 1000)
+
+    watch = faultin.watch("openat", told, where=where, capture="path", engine=engine, command=command)
+    with watch:  # until the command has ended
+        pass
+    return found
+
+
 def show(name: str, found: list[float]) -> None:
     if len(found) < 2:
         print(f"  {name:<28} gave no figures")
@@ -101,6 +117,7 @@ def main() -> None:
     for name, where, other in (("quiet", plain, []), ("rejected", plain, burst), ("asked", asking, burst)):
         caller = [sys.executable, "-c", CALLER, str(path), str(rounds), str(SPACING), *other]
         show(f"{name}, line", of_lines([*watch(engine, where, "--format", "jsonl"), *caller]))
+        show(f"{name}, function", of_calls(engine, where, caller))
         words = ("--exec", f"{executed} {told}")
         show(f"{name}, command", of_commands([*watch(engine, where, *words), *caller], told))
 
