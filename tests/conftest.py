@@ -14,6 +14,7 @@ settings.load_profile("faultin")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--guests", default="ci", help="kernels to boot: ci, all, none, or their names")
     parser.addoption("--kernels-page", help="write what the guests found there, as docs/kernels.md")
+    parser.addoption("--assist-page", help="write what other tracers had there, as docs/assist.md")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,3 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("kernel"):
             item.add_marker(pytest.mark.skip(reason="loading BPF programs needs root"))
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """A cluster of Spark on this machine: two executors, each a process of its own."""
+    from cluster import missing, started
+
+    if why := missing():
+        pytest.fail(why)
+    with started() as connection:
+        yield connection

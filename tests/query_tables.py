@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of query_values as a table, as a recording would have them, and its slots."""
 
+from pathlib import Path
 from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 from query_values import ADDRESSES, BUFFERS, FIELDS, LISTS, TEXTS, ValuesRow
 
+from faultin.lowering import spark
+from faultin.lowering.dialect import dialect
 from faultin.lowering.expressions import Lowering
 from faultin.lowering.values import Blob, Strings, buffer
 from faultin.query.tree import Expr, Field
+from faultin.recordings.places import place
 from faultin.query.types import MAX_BYTES, MISSING, Cut, CutList, Type
 
 
@@ -73,7 +78,7 @@ def table_of(rows: list[ValuesRow]) -> pa.Table:
     return pa.table(found)
 
 
-def lowering_over(table: Any) -> Lowering:
+def lowering_over(table: Any, engine: str = "duckdb") -> Lowering:
     """Lowers expressions over FIELDS to those over table_of()."""
 
     def slot(number: int) -> Any:
@@ -86,28 +91,59 @@ def lowering_over(table: Any) -> Lowering:
             return Strings(table[name], table[f"{name}_raw"], table[f"{name}_cut"])
         return Blob(raw=table[name]) if field in ADDRESSES else table[name]
 
-    return Lowering(slot)
+    return Lowering(slot, dialect(engine))
 
 
-def answers(connection: Any, rows: list[ValuesRow], conditions: list[Expr]) -> list[list[bool]]:
+class DuckDB:
+    """Rows in the memory of this process."""
+
+    name = "duckdb"
+
+    def __init__(self) -> None:
+        self._connection = ibis.duckdb.connect()
+
+    def table(self, rows: list[ValuesRow]) -> Any:
+        return self._connection.create_table("cases", table_of(rows), overwrite=True)
+
+    def arrow(self, asked: Any) -> pa.Table:
+        return asked.to_pyarrow()
+
+
+class Spark:
+    """Rows in several files of a folder, which executors read."""
+
+    name = "pyspark"
+
+    def __init__(self, connection: Any, folder: Path) -> None:
+        self._connection, self._folder, self._count = connection, folder, 0
+
+    def table(self, rows: list[ValuesRow]) -> Any:
+        whole, places = table_of(rows), []
+        for half in (whole.slice(0, len(rows) // 2), whole.slice(len(rows) // 2)):
+            self._count += 1
+            places.append(place(str(self._folder / f"{self._count}.parquet")))
+            pq.write_table(half, places[-1].path)
+        return spark.table(self._connection, places, "cases")
+
+    def arrow(self, asked: Any) -> pa.Table:
+        return spark.arrow(self._connection, asked)
+
+
+def answers(engine: Any, rows: list[ValuesRow], conditions: list[Expr]) -> list[list[bool]]:
     """What each condition says of each row."""
-    table = connection.create_table("cases", table_of(rows), overwrite=True)
-    lowering = lowering_over(table)
+    table = engine.table(rows)
+    lowering = lowering_over(table, engine.name)
     found = {f"c{i}": lowering.condition(each) for i, each in enumerate(conditions)}
-    result = table.select("row", **found).order_by("row").to_pyarrow()
+    result = engine.arrow(table.select("row", **found)).sort_by("row")
     return [result.column(name).to_pylist() for name in found]
 
 
-def numbers(connection: Any, rows: list[ValuesRow], exprs: list[Expr]) -> list[list[int | None]]:
+def numbers(engine: Any, rows: list[ValuesRow], exprs: list[Expr]) -> list[list[int | None]]:
     """The value of each integer in each row."""
-    table = connection.create_table("cases", table_of(rows), overwrite=True)
-    lowering = lowering_over(table)
+    table = engine.table(rows)
+    lowering = lowering_over(table, engine.name)
     found = {f"n{i}": lowering.value(each).cast("decimal(38, 0)") for i, each in enumerate(exprs)}
-    result = table.select("row", **found).order_by("row").to_pyarrow()
+    result = engine.arrow(table.select("row", **found)).sort_by("row")
     return [
         [None if v is None else int(v) for v in result.column(name).to_pylist()] for name in found
     ]
-
-
-def connect() -> Any:
-    return ibis.duckdb.connect()

@@ -64,6 +64,12 @@ _EDGES = [0, 1, 2, 3, 7, 63, 64, 65, 255, 4096, 1 << 31, (1 << 32) - 1, 1 << 32]
 _HIGH = [(1 << 63) - 1, (1 << 62) + 1]
 
 
+def row_of(values: dict[Field, Any]) -> ValuesRow:
+    """A row in which all else is missing."""
+    by_slot = {field.slot: value for field, value in values.items()}
+    return ValuesRow(tuple(by_slot.get(slot, MISSING) for slot in range(FIELDS[-1].slot + 1)))
+
+
 def near(edges: list[int]) -> st.SearchStrategy[int]:
     """Numbers that are these, or one off."""
     return st.builds(int.__add__, st.sampled_from(edges), st.integers(-1, 1))

@@ -4,6 +4,8 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -38,3 +40,12 @@ def faultin(*words: Any, timeout: float = 120, **options: Any) -> Run:
         lines = [json.loads(line) for line in output.read().splitlines()]
     summary = lines.pop()["summary"] if lines and "summary" in lines[-1] else {}
     return Run(ran.returncode, ran.stdout, ran.stderr, lines, summary)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """What the condition gives as soon as that is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+    return found

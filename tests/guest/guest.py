@@ -21,7 +21,7 @@ from packages import Unavailable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-_LIMIT = 2400  # seconds: emulation is slow, and the machine may be busy
+_LIMIT = 3600  # seconds: emulation is slow, and the machine may be busy
 _QEMU = (
     "-accel tcg,thread=single "
     "-fsdev local,id=fast,path=/,security_model=none,readonly=on,multidevs=remap "

@@ -188,6 +188,26 @@ def _build(folder: Path, package: dict[str, str], config: Path) -> None:
     print(ran.stdout, end="")
 
 
+def unpacked(name: str, suite: str, packages: tuple[str, ...]) -> Path:
+    """The newest of these packages in a folder of the cache, each in it; Unavailable."""
+    folder = CACHE / name
+    if folder.exists():
+        return folder
+    CACHE.mkdir(parents=True, exist_ok=True)
+    found = {
+        package: version
+        for each in packages
+        for package, version in _versions(re.escape(each), suite, each).items()
+    }
+    missing = sorted(set(packages) - set(found))
+    if missing:
+        raise Unavailable(f"the mirror has no {', '.join(missing)} in {suite}")
+    with tempfile.TemporaryDirectory(dir=CACHE) as work:
+        _download(Path(work) / "all", found)
+        (Path(work) / "all").rename(folder)
+    return folder
+
+
 def image(kernel: Kernel) -> Path:
     """The kernel's image, fetched or built if it is not in the cache; Unavailable."""
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -67,8 +67,11 @@ def _corpus_table(folder: Path) -> list[str]:
 
 def _verifier_table(folder: Path) -> list[str]:
     found = _results(folder, "verifier")
+    if not found:
+        return ["Not counted: the suite was ended before it came to that."]
     programs = sorted({name for counts in found.values() for name in counts})
-    lines = ["| engine, strategy, traced | " + " | ".join(programs) + " |"]
+    lines = ["Instructions that the verifier walked through:", ""]
+    lines += ["| engine, strategy, traced | " + " | ".join(programs) + " |"]
     lines.append("|---" * (len(programs) + 1) + "|")
     for name, counts in found.items():
         cells = [str(counts.get(program, "")) for program in programs]
@@ -93,5 +96,5 @@ def page(folders: list[Path]) -> str:
         kernel = next(f["reason"] for f in doctor["findings"] if f["name"] == "kernel")
         parts += [f"## {folder.name}: {kernel}\n", *_ladder(folder), ""]
         parts += ["The corpus:\n", *_corpus_table(folder), ""]
-        parts += ["Instructions that the verifier walked through:\n", *_verifier_table(folder), ""]
+        parts += [*_verifier_table(folder), ""]
     return "\n".join(parts)

@@ -30,6 +30,7 @@ def test_probes_find_what_the_table_says(kernel, result):
     assert doctor["auto"] == kernel.engines[0]
     found = {finding["name"]: finding for finding in doctor["findings"]}
     assert found["bpf_task_work"]["usable"] == kernel.task_work
+    assert found["user_events"]["usable"] == kernel.build
     assert kernel.build or found["kernel"]["reason"].split()[1].startswith(kernel.series)
 
 

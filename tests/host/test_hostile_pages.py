@@ -8,6 +8,7 @@ one of a FUSE file that of a server which is not traced.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from engines import every_way
+from probes import no_userfaultfd
 from running import command
 
 pytestmark = pytest.mark.kernel
@@ -23,7 +25,10 @@ HERE = Path(__file__).parent / "hostile"
 CALLS = 4_000  # of each of the two others
 BUFFER = "4m"  # of which direct parts have a quarter: the others' calls fill that
 SERVED = "/hostile/served"  # what stands in a page that is served, as in the C sources
-TRACED = "openat,write,access,execve"
+TRACED = ["-e", "openat,write,access,execve"]
+LIBC = "libc.so.6"  # whose openat64 is openat, by a name that no system call has
+EVENTS = ["--event", f"uprobe:{LIBC}:openat64(dfd: int, filename: string)",
+          "--event", f"uprobe:{LIBC}:access(filename: string)"]  # fmt: skip
 PATIENCE = 240.0  # seconds: these tests run in slow emulators too
 NEVER = -1
 LATE_MS = 1000
@@ -86,13 +91,13 @@ class Server:
 class Hostile:
     """A trace of `hostile`, which goes on while the test looks."""
 
-    def __init__(self, folder, program, way, page, call, delay, calls, server, form):
+    def __init__(self, folder, program, way, page, call, delay, calls, server, form, traced):
         self.server = server
         self.output = folder / "trace"
         self._said = folder / "said"
         self._calls = calls
         words = [program, page, str(delay), str(calls), call, *([server.page] if server else [])]
-        options = ["-e", TRACED, "--format", form, "--buffer", BUFFER, *way.options]
+        options = [*traced, "--format", form, "--buffer", BUFFER, *way.options]
         with self._said.open("wb") as said:
             self.tracer = subprocess.Popen(
                 command("trace", *options, "-o", self.output, "--", *words),
@@ -159,8 +164,8 @@ def programs(tmp_path_factory):
 def need(page):
     """Skips where the kernel cannot make such a page."""
     if page == "userfault":
-        if not Path("/proc/sys/vm/unprivileged_userfaultfd").exists():
-            pytest.skip("this kernel has no userfaultfd (no /proc/sys/vm/unprivileged_userfaultfd)")
+        if why := no_userfaultfd():
+            pytest.skip(why)
         return
     subprocess.run(["modprobe", "-q", "fuse"], check=False)
     names = [line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()]
@@ -176,13 +181,15 @@ def hostile(programs, tmp_path):
     program, server_program = programs
     started = []
 
-    def start(way, page, call, delay=NEVER, calls=CALLS, form="jsonl"):
+    def start(way, page, call, delay=NEVER, calls=CALLS, form="jsonl", traced=TRACED):
         need(page)
         server = None
         if page != "userfault":
             server = Server(server_program, tmp_path / "mounted", delay)
             started.append(server)
-        trace = Hostile(tmp_path, program, way, page, call, delay, calls, server, form)
+        trace = Hostile(
+            tmp_path, program, way, page, call, delay, calls, server, form, traced
+        )
         started.append(trace)
         return trace
 
@@ -214,7 +221,8 @@ def others_flow(trace, way):
     assert trace.summary()["lost"] == {}
     assert trace.summary()["events"] == len(trace.events())
     held_up = trace.summary().get("fell_back", {})
-    # On the CPU of the stuck call the others' cold paths are read at exit: its program is busy.
+    # On the CPU of the stuck call the thread's cold paths are read at exit: its program is
+    # busy. The child, on another, has direct records, and with strategy ring fills their buffer.
     assert held_up.keys() - {"not_at_entry"} == ({"ring_full"} if way.strategy == "ring" else set())
 
 
@@ -226,6 +234,37 @@ def test_events_of_others_flow_while_a_call_is_stuck(hostile, way):
 @best_and_worst
 def test_events_of_others_flow_while_a_server_hangs(hostile, way):
     others_flow(hostile(way, "file", "openat"), way)
+
+
+# Commit "uprobes: prepare uprobe args buffer lazily" (in v6.10): until then a buffer of the CPU is
+# locked while a uprobe's program runs, and others that meet a uprobe there wait for it.
+HOLDS_ITS_CPU = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 10)
+
+
+def test_events_of_others_flow_while_a_user_event_is_stuck(hostile):
+    """It waits for its page before the function begins; killed, it has not been. The thread, on
+    the same CPU, is killed with it: on old kernels with few of its events, if any."""
+    trace = hostile(WAYS[0], "userfault", "openat", traced=EVENTS)
+    if HOLDS_ITS_CPU:
+        assert trace.victim
+        wait_for(lambda: trace.others()[1] == CALLS, "all events of the child")
+    else:
+        trace.wait_for_others()
+    assert trace.stuck("openat64") == []
+    killed(trace)
+    [stuck] = trace.stuck("openat64")
+    assert stuck["event"] and stuck["args"]["filename"] is None
+    assert stuck["capture"]["filename"] == "gone"
+    thread, child = trace.others()
+    assert child == CALLS and (thread < CALLS if HOLDS_ITS_CPU else thread == CALLS)
+    assert trace.summary()["lost"] == {}
+
+
+def test_a_user_event_whose_page_is_served_late(hostile):
+    trace = hostile(WAYS[0], "userfault", "openat", LATE_MS, calls=100, traced=EVENTS)
+    assert trace.tracer.wait(PATIENCE) == 0, trace.said()
+    [event] = trace.stuck("openat64")
+    assert event["args"]["filename"] == SERVED and event["capture"]["filename"] == "entry"
 
 
 def served_late(trace, way, call):
@@ -299,7 +338,7 @@ def test_the_trace_can_end_and_begin_while_a_call_is_stuck(hostile, way, tmp_pat
     assert is_running(first.victim)
     assert [e["ret"] for e in first.stuck("openat")] == [None]
     output = tmp_path / "second"
-    words = ["-e", TRACED, "--format", "jsonl", *way.options, "-o", output, "-p", first.victim]
+    words = [*TRACED, "--format", "jsonl", *way.options, "-o", output, "-p", first.victim]
     second = subprocess.Popen(command("trace", *words), stdin=subprocess.DEVNULL)
     try:
         if way in PTRACE:  # its tracer has to stay where a filter asks for it

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import command, faultin
+from running import command, faultin, wait_for
 from unprivileged import (
     NOBODY,
     command_as_nobody,
@@ -57,14 +57,6 @@ def life(folder):
     words = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-O1", "-pthread"]
     subprocess.run(["gcc", *words, "-o", target, source], check=True)
     return target
-
-
-def wait_for(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return found
 
 
 @as_each

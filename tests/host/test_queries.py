@@ -121,7 +121,8 @@ def test_once_ends_the_watch_and_not_the_command():
         (["trace", "-w", 'pth == "x"'], "did you mean path?"),
         (["trace", "-w", "ret <"], "column"),
         (["stats", "cuont()"], "did you mean count?"),
-        (["stats", "count()", "--by", "ustack"], "not available yet"),
+        (["stats", "uniq(ustack)"], "can only be a key or a capture"),
+        (["stats", "--by", "comm", "--lines"], "about stacks"),
         (["watch", "-w", "path.startwith('x')"], "did you mean startswith?"),
     ],
 )

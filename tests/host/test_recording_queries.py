@@ -5,6 +5,7 @@ of which all records are kept."""
 import re
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pytest
 from compare import build
@@ -15,7 +16,9 @@ from faultin.columnar.builder import Builder
 from faultin.consume.judge import Judge
 from faultin.drain.wire import Assembler, records
 from faultin.errors import UsageError
+from faultin.lowering import spark as lowering_spark
 from faultin.lowering.counted import Counted
+from faultin.lowering.dialect import dialect
 from faultin.lowering.engine import engine
 from faultin.lowering.expressions import Lowering
 from faultin.lowering.slots import Slots
@@ -37,7 +40,7 @@ ABOUT = About(
     "",
     "0",
     "0",
-    summary={"lost": {}, "engine": "e", "strategy": "s"},
+    summary={"events": 0, "lost": {}, "engine": "e", "strategy": "s"},
 )
 TEXT = (Path(__file__).parents[2] / "docs" / "query.md").read_text()
 EXAMPLES = re.findall(r"^    -e \S+ +-w '(.+)'$", TEXT, re.MULTILINE)
@@ -138,6 +141,33 @@ def test_a_condition(where, recorded):
         (record.nr, w, s) for record, w, s in zip(found, wanted, said, strict=True) if w != s
     ]
     assert not differing, (len(differing), differing[:5])
+
+
+def test_the_conditions_on_spark(recorded, spark, tmp_path):
+    """All in one question: executors say of each call what the live query says."""
+    trace, found, kept = recorded
+    parts = kept.table.to_pyarrow()
+    places = []
+    for host, part in (("a", parts.slice(0, len(parts) // 2)), ("b", parts.slice(len(parts) // 2))):
+        places.append(place(str(tmp_path / f"host={host}" / f"{host}.parquet")))
+        (tmp_path / f"host={host}").mkdir()
+        write_part(places[-1], part, ABOUT)
+    table = lowering_spark.table(spark, places, "corpus")
+    assert "host" in table.columns
+    asks = {where: asked(where) for where in QUERIES}
+    conditions = {
+        f"c{i}": Lowering(Slots(query, PLANS, table).value, dialect("pyspark")).condition(query.where)
+        for i, query in enumerate(asks.values())
+    }
+    said = lowering_spark.arrow(
+        spark, table.select(**conditions).aggregate(
+            **{name: ibis._[name].cast("int64").sum() for name in conditions}
+        )
+    ).to_pylist()[0]  # fmt: skip
+    for i, (where, query) in enumerate(asks.items()):
+        holds = compiled(query.where)
+        wanted = sum(bool(holds(row)) for row in live(recorded, query))
+        assert said[f"c{i}"] == wanted, where
 
 
 def test_the_conditions_are_not_all_alike(recorded):

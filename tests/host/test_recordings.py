@@ -81,7 +81,7 @@ def test_the_corpus_through_parquet_is_that_of_json_lines(mode, corpus, tmp_path
     assert len(events) > 5000
     expected, found = (
         as_json(events),
-        as_json(Rows("x86_64").events(through_parquet(batches, tmp_path))),
+        as_json(Rows("x86_64", {}).events(through_parquet(batches, tmp_path))),
     )
     assert len(found) == len(expected)
     for wanted, got in zip(expected, found, strict=True):
@@ -94,7 +94,7 @@ def test_so_is_make(tmp_path):
     makefile = tmp_path / "Makefile"
     makefile.write_text("all: a b\na b:\n\techo 'int main(){return 0;}' > $@.c && gcc -o $@ $@.c\n")
     events, batches = both(["make", "-j2", "-C", str(tmp_path)])
-    assert as_json(Rows("x86_64").events(through_parquet(batches, tmp_path))) == as_json(events)
+    assert as_json(Rows("x86_64", {}).events(through_parquet(batches, tmp_path))) == as_json(events)
     assert {"gcc", "make", "sh"} <= {event.comm for event in events}
 
 

@@ -44,6 +44,7 @@ TEMPORARY = re.compile(rb"(/tmp/cc|\.git/t)\w{6}\b")
 
 CHILD_ENDS = "a SIGCHLD comes whenever the child ends: its handler returns then"
 FAIR_NUMBER = "mkstemp draws again when the number would not give each name the same chance"
+BY_ADDRESS = "cc1 has tables by address: where its memory lies says how far its heap grows"
 WHO_WAITS = "who comes second waits, and who comes first has none to wake"
 OWN_HEAP = "a thread's heap or stack is that of one that ended before, if one did"
 SHARED = "threads have one table of descriptors: who opens first has the lowest number"
@@ -105,7 +106,7 @@ TRACED = [
     ),
     Program(
         "make", ["make", "-s"], c_project,  # two runs of -j2 end their children in another order
-        free={"getrandom": FAIR_NUMBER, "rt_sigreturn": CHILD_ENDS},
+        free={"getrandom": FAIR_NUMBER, "rt_sigreturn": CHILD_ENDS, "brk": BY_ADDRESS},
     ),
     # join() returns before the thread's last calls, so that exit_group may come first
     Program(

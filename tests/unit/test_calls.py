@@ -108,6 +108,31 @@ def test_parts_of_another_call_are_not_taken():
     assert event(assembler.whole(new)).args["buf"] == "cd"
 
 
+def test_parts_are_of_the_ring_buffer_of_their_record():
+    """What notifies is read first: it does not end calls whose records are still to come."""
+    op, call = op_of("write"), [1, 0x1000, 2]
+    assembler = Assembler()
+    assembler.whole(record("write", call, piece(op, b"ab"), kind=RecordType.PART, seq=1))
+    assembler.whole(record("write", call, piece(op, b"cd"), kind=RecordType.PART, seq=2), True)
+    spilled = RecordFlag.SPILLED
+    later = assembler.whole(record("write", call, flags=spilled, seq=2), True)
+    before = assembler.whole(record("write", call, flags=spilled, seq=1))
+    assert [event(each).args["buf"] for each in (before, later)] == ["ab", "cd"]
+    # What found the urgent one full follows in the other; the next call may be read before.
+    assembler.whole(record("write", call, piece(op, b"ef"), kind=RecordType.PART, seq=3), True)
+    assembler.whole(record("write", call, piece(op, b"gh"), kind=RecordType.PART, seq=4), True)
+    assembler.whole(record("write", call, flags=spilled, seq=4), True)
+    assert event(assembler.whole(record("write", call, flags=spilled, seq=3))).args["buf"] == "ef"
+
+
+def test_parts_of_calls_that_are_not_wanted_do_not_pile_up():
+    assembler, op = Assembler(), op_of("write")
+    for seq in range(1000):
+        made = record("write", [1, 0x1000, 2], piece(op, b"ab"), kind=RecordType.PART, seq=seq)
+        assembler.whole(made)
+    assert sum(map(len, assembler._ordinary.values())) == 1
+
+
 def test_a_number_that_nobody_knows():
     made = record("read", [1, 2, 3], ret=-38)
     made.plan, made.nr = PLAN_NONE, 9999

@@ -54,4 +54,4 @@ def test_what_is_certain_before_a_call_returns():
     judged = judge(parse(PLANS, TABLE, 'comm == "x" or ret < 0'))
     assert judged.answers(head(5, 0), b"", []).certain == 1
     judged = judge(parse(PLANS, TABLE, 'comm == "x" and ret < 0'))
-    assert judged.answers(head(5, -1), b"", []) == (1, 0, KEEP)
+    assert judged.answers(head(5, -1), b"", []) == (1, 0, KEEP, 1)

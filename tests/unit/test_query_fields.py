@@ -5,7 +5,6 @@ import pytest
 
 from faultin.codegen.plan import NUMBERS, plan
 from faultin.drain.wire import PLAN_NONE, Role
-from faultin.query import fields
 from faultin.query.early import can_match, is_late, late_slots
 from faultin.query.fields import COMMON, argument, common
 from faultin.query.members import Found, Refused
@@ -132,8 +131,7 @@ def test_fields_of_every_event():
     assert query.sources[nr("kill")] == (Common("pid"), Register(0, 32, True))
 
 
-def test_stacks_are_keys_and_captures_once_there_are_any(monkeypatch):
-    monkeypatch.setattr(fields, "STACKS", True)
+def test_stacks_are_keys_and_captures():
     query = parse(PLANS, TABLE, keys="ustack", captures="comm,ustack")
     assert query.keys[0].value.type is Type.STACK
     assert query.captures[1].values == (query.keys[0].value,)
@@ -226,3 +224,11 @@ def test_captures_of_structures_and_of_names_with_several_types():
     assert len(arg.values) == 3 and failed.values[0].type is Type.BOOL
     present = [query.sources[nr("fcntl")][value.slot] for value in arg.values]
     assert sum(source is not None for source in present) == 1
+
+
+def test_wholes_of_several_types_have_a_slot_each():
+    """An array of iovec is its number, a structure its bytes: whichever of them came first."""
+    query = some("writev,sendmsg", "missing(iov)")
+    assert [slot.type for slot in query.slots] == [Type.S64, Type.BYTES]
+    (writev, sendmsg) = (query.sources[nr(call)] for call in ("writev", "sendmsg"))
+    assert writev == (Count(0), None) and isinstance(sendmsg[1], Memory) and sendmsg[0] is None

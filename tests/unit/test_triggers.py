@@ -3,11 +3,12 @@
 
 import mmap
 import os
+import signal
 import time
 
 import pytest
 
-from faultin.drain.ring import Chunk, Map
+from faultin.drain.ring import Chunk, Map, Ring
 from faultin.drain.triggers import Watched
 
 PAGE, SIZE = 4096, 1 << 16
@@ -126,3 +127,23 @@ def test_at_the_end_triggers_come_first(rings):
     ordinary.send(b"a")
     triggers.send(b"b")
     assert [texts(chunk) for chunk in watched.finish()] == [[b"b"], [b"a"]]
+
+
+def test_a_wait_ends_whose_time_is_over_when_a_signal_has_been_handled(rings):
+    """As that of Ctrl-C may be."""
+    records, handled = rings[0].map(), []
+
+    def handle(number, frame):
+        assert not handled, "it still waits"
+        handled.append(number)
+        time.sleep(0.05)
+
+    former = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 5)
+        assert Ring(records).take(0.03) is None
+        assert handled
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+        records.close()

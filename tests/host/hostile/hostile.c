@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hostile PAGE DELAY OTHERS CALL [FILE]: the main thread passes a page that stalls to a system
- * call, while others work.
+ * call, on the first CPU, while others work: one there too, one on the last.
  *
  * PAGE    userfault; file, file-alone: a mapping of FILE, which a FUSE server keeps back
  * DELAY   ms until the page is served, or -1 for never (of a file the server knows that)
@@ -55,6 +55,7 @@ int main(int count, char **words)
 	page = strcmp(words[1], "userfault") ? file_page(words[5], !strcmp(words[1], "file-alone")) :
 					       userfault_page(delay, TEXT);
 	others_start(atol(words[3]));
+	stay_on(0);
 	errno = 0;
 	ret = call_with(words[4], page);
 	printf("returned %ld %d\n", ret, errno);

@@ -4,6 +4,7 @@
 #include "others.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,8 +40,24 @@ static void wait_until_it_sleeps(void)
 		usleep(PAUSE_US);
 }
 
+void stay_on(int last)
+{
+	cpu_set_t allowed, one;
+	int cpu, found = -1;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		die("sched_getaffinity");
+	for (cpu = 0; cpu < CPU_SETSIZE && (found < 0 || last); cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			found = cpu;
+	CPU_ZERO(&one);
+	CPU_SET(found, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		die("sched_setaffinity");
+}
+
 /* Each path is on a page that is not mapped in: whoever reads it takes a fault too. */
-static void work(const char *who)
+static void work(const char *who, int last)
 {
 	int file = memfd_create("paths", MFD_CLOEXEC);
 	char path[64] = "", *page;
@@ -50,6 +67,7 @@ static void work(const char *who)
 	page = mmap(NULL, sizeof(path), PROT_READ, MAP_SHARED, file, 0);
 	if (page == MAP_FAILED)
 		die("mmap");
+	stay_on(last);
 	wait_until_it_sleeps();
 	for (long i = 0; i < calls; i++) {
 		snprintf(path, sizeof(path), "/hostile/%s/%ld", who, i);
@@ -61,7 +79,7 @@ static void work(const char *who)
 
 static void *thread_main(void *argument)
 {
-	work("thread");
+	work("thread", 0);
 	return argument;
 }
 
@@ -73,7 +91,7 @@ void others_start(long count)
 	if (child < 0)
 		die("fork");
 	if (child == 0) {
-		work("child");
+		work("child", 1);
 		_exit(0);
 	}
 	printf("child %d\n", child);

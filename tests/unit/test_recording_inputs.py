@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings with odd names, in odd folders, of odd contents: what is read is what was recorded,
+what is missing is told, and nothing that is read is overwritten."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from exported import ABOUT, COLUMNS, LOST, recording, rows
+from recording import query, run
+from running import command
+
+from faultin.errors import OutputError
+from faultin.event import Summary
+from faultin.recordings import writer
+from faultin.recordings.about import metadata_of
+from faultin.recordings.places import place
+from faultin.recordings.source import source
+from faultin.recordings.writer import Rotation, Writer
+
+DAY = 86_400 * 10**9
+
+
+def refused(*words: object) -> tuple[int, str]:
+    ran = run(*words)
+    assert ran.stderr.startswith("faultin: ") and ran.stderr.count("\n") == 1, ran.stderr
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.parametrize("name", ["pid=1", "comm=evil", "date=2020-01-01"])
+def test_the_name_of_a_folder_is_no_value_of_a_call(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    target = recording(tmp_path / name / "t.parquet")
+    (row,), _ = query(target, "count()", "--by", "pid,comm")
+    assert row == {"pid": 7, "comm": "ca\tt", "count()": 2}
+
+
+def test_the_name_of_a_file_is_no_pattern(tmp_path: Path) -> None:
+    target = recording(tmp_path / "t[1]*.parquet", 3)
+    for other in ("t1.parquet", "t1x.parquet", "t[1]x.parquet"):
+        recording(tmp_path / other, 5)
+    assert query(target, "count()")[0] == [{"count()": 3}]
+
+
+def test_a_file_counts_once_however_it_is_reached(tmp_path: Path) -> None:
+    target = recording(tmp_path / "t.parquet")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert query(tmp_path, tmp_path, target, "count()")[0] == [{"count()": 2}]
+
+
+def test_parts_of_another_day_are_no_doubles(tmp_path: Path, monkeypatch) -> None:
+    """The first day's file was put together, and the second day's could not be."""
+    real, count = writer.merge, 0
+
+    def merge(*words) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise OutputError("cannot write", "the disk is full")
+        real(*words)
+
+    monkeypatch.setattr(writer, "merge", merge)
+    both = [*rows(1), *({**row, "ts": row["ts"] + DAY} for row in rows(2))]
+    keeper = Writer(place(str(tmp_path / "t")), False, ABOUT, Rotation(1 << 30, 1e9))
+    keeper.keep(pa.RecordBatch.from_pylist(both, COLUMNS))
+    with pytest.raises(OutputError):
+        keeper.close(Summary(3, {}, "e", "s"))
+    assert query(tmp_path / "t", "count()")[0] == [{"count()": 3}]
+
+
+def test_one_recording_of_several_keeps_what_each_knew(tmp_path: Path) -> None:
+    """Events, filters and hosts, and that one of them was cut short."""
+    first = recording(
+        tmp_path / "a.parquet", about=replace(ABOUT, where="ret > 1", events={"paid": "id: u64"})
+    )
+    second = recording(
+        tmp_path / "b.parquet", about=replace(ABOUT, host="there", run="other", summary={})
+    )
+    for words in (["convert", first, second], ["query", second, first]):
+        target = tmp_path / f"{words[0]}.parquet"
+        ran = run(*words, "-o", target)
+        assert ran.returncode == 0 and "recording other was cut short" in ran.stderr
+        about = source([str(target)]).about
+        assert (about.host, about.where) == ("here,there", "ret > 1")
+        assert about.events == {"paid": "id: u64"}
+        assert source([str(target)]).cut_short
+        status, said = refused("report", target, "-o", tmp_path / "r.html")
+        assert status == 2 and "they are of here and there" in said
+
+
+@pytest.mark.parametrize("words", [["report", "--force"], ["query"], ["query", "count()"]])
+def test_what_is_read_is_not_overwritten(words: list[str], tmp_path: Path) -> None:
+    target = recording(tmp_path / "t.pq")
+    shutil.copy(target, tmp_path / "kept")
+    status, said = refused(words[0], "-o", target, target, *words[1:])
+    assert status == 2 and "it is what is read" in said
+    assert target.read_bytes() == (tmp_path / "kept").read_bytes()
+
+
+def test_a_loss_is_told_beside_tables_too(tmp_path: Path) -> None:
+    target = recording(tmp_path / "t.parquet")
+    for words in (["--csv"], ["--sql", "select count(*) from events"]):
+        ran = run("query", target, *words)
+        assert ran.returncode == 0 and f"{LOST['ring_full']} events lost" in ran.stderr, ran.stderr
+    cut = recording(tmp_path / "cut.parquet", about=replace(ABOUT, summary={}))
+    assert "was cut short" in run("query", cut, "--csv").stderr
+
+
+def test_names_of_columns_are_escaped(tmp_path: Path) -> None:
+    table = pq.read_table(recording(tmp_path / "t.parquet"))
+    odd = table.append_column("x\x1b[31m", pa.array([1, 2]))
+    pq.write_table(odd, tmp_path / "odd.parquet")
+    for words in (["--csv"], ["--sql", "select * from events"]):
+        ran = run("query", tmp_path / "odd.parquet", *words)
+        assert ran.returncode == 0 and "\x1b" not in ran.stdout and r"x\33[31m" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "name, type_", [("ts", pa.string()), ("comm", pa.int64()), ("syscall", None), ("ret", None)]
+)
+def test_columns_of_calls_are_what_they_are(name: str, type_, tmp_path: Path) -> None:
+    fields = [field if field.name != name else type_ and pa.field(name, type_) for field in COLUMNS]
+    schema = pa.schema(list(filter(None, fields)), metadata_of(ABOUT))
+    pq.write_table(schema.empty_table(), tmp_path / "t.parquet")
+    for words in (["query"], ["convert", "-o", "-", "--to", "jsonl"], ["report", "-o", "r.html"]):
+        status, said = refused(*words, tmp_path / "t.parquet")
+        assert status == 1 and f"its columns are not those of calls: {name}" in said
+
+
+def test_what_is_no_file_is_told_in_a_line(tmp_path: Path) -> None:
+    assert refused("query", "/dev/null")[0] in (1, 2)
+    status, said = refused("query", tmp_path / "a\udcff.parquet")
+    assert status == 2 and "its name is not UTF-8" in said
+
+
+def test_a_stdout_that_is_closed_is_told_in_a_line(tmp_path: Path) -> None:
+    target = recording(tmp_path / "t.parquet")
+    for words in (["query", target], ["query", target, "count()"],
+                  ["convert", target, "-o", "-", "--to", "jsonl"]):  # fmt: skip
+        shell = ["sh", "-c", '"$@" >&-', "sh", *command(*words)]
+        ran = subprocess.run(shell, capture_output=True, text=True)
+        assert ran.returncode == 1
+        assert ran.stderr == "faultin: cannot write to stdout: it is closed\n"
