@@ -273,11 +273,13 @@ def served_late(trace, way, call):
     [event] = trace.stuck(call)
     name = "filename" if call == "openat" else "buf"
     assert event["args"][name] == SERVED
-    if way.sleepable:
-        assert event["capture"][name] == "entry"
-    else:
-        assert event["capture"][name] in ("exit", "deferred", "remote")
+    how = event["capture"][name]
+    if how != "entry":
+        assert how in ("exit", "deferred", "remote")
         assert event["latency"] >= LATE_MS * 900_000
+    # Where it may be read at entry it is, unless another task is preempted in that very probe.
+    counted = "not_at_entry" in trace.summary().get("fell_back", {})
+    assert (how == "entry") == way.sleepable or counted
     assert trace.summary()["lost"] == {}
 
 
