@@ -45,8 +45,10 @@ class QueryError(UsageError):
 
     @property
     def caret(self) -> str:
-        """The expression, and below it a caret under the character."""
-        return f"{self.text}\n{' ' * self.at}^"
+        """The line of the expression, and below it a caret under the character."""
+        start = self.text.rfind("\n", 0, self.at) + 1
+        line = self.text[start:].partition("\n")[0]
+        return f"{line}\n{' ' * (self.at - start)}^"
 
 
 def _around(text: str, at: int, room: int = 60) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from faultin.aggregate.table import Table
 from faultin.api.counters import Counters
@@ -42,6 +43,7 @@ class Rows(Frames):
     """A table of any columns; iterated, a dict for each row."""
 
     arrow: "pa.Table"
+    summary: Summary
 
     def to_arrow(self) -> "pa.Table":
         return self.arrow
@@ -63,7 +65,6 @@ class Calls(Rows):
 
     arch: str
     events: Mapping[str, str]
-    summary: Summary
 
     def __iter__(self) -> Iterator[Event]:
         from faultin.columnar.rows import Rows as Decoder
@@ -80,19 +81,23 @@ def ask(
     sort: str | None = None, reverse: bool = False, top: int = 0,
 ) -> Counted | Calls | Rows:  # fmt: skip
     """Asks recordings (files, folders, URLs) as `faultin query` does. Counted with counters or
-    by, Rows with sql, else Calls. settings: of Spark, as --engine-config."""
+    by, Rows with sql, else Calls; each has a `summary`. settings: of Spark, as --engine-config.
+    RuntimeWarning for a recording that was cut short."""
     for module in ("pyarrow", "duckdb", "ibis"):
         need(module, "faultin.ask")
-    if sql and (counters or by or where):
+    if sql is not None and (counters or by or where):
         raise UsageError("sql", "there is a query too", "give one of them")
     from faultin.lowering.engine import engine as started
     from faultin.recordings.source import source
 
     found = source([fspath(each) for each in sources])
-    asked = started(engine, found, bool(sql), settings)
+    for notice in found.notices:
+        warn(notice, RuntimeWarning, stacklevel=2)
+    asked = started(engine, found, sql is not None, settings)
     try:
-        if sql:
-            return Rows(asked.sql(sql))
+        if sql is not None:
+            table = asked.sql(sql)
+            return Rows(table, found.summary(len(table)))
         if counters or by:
             actions = counters or "count()"
             return _counted(found, asked, where or "", actions, by or "", max_keys,
@@ -123,4 +128,4 @@ def _calls(found: "Source", asked: "Engine", where: str | None) -> Calls:
         made, lowering = lowered(found, asked, where)
         condition = lowering.condition(made.where)
     table = asked.rows(condition)
-    return Calls(table, found.arch, found.events, found.summary(len(table)))
+    return Calls(table, found.summary(len(table)), found.arch, found.events)

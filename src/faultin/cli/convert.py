@@ -10,6 +10,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from faultin.cli.ending import ending
 from faultin.cli.query import summary_of
 from faultin.extras import need
 
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         found.refuse(options.target)
         check(options.target, to.kind, options.force)
-        with made(options.target, to.kind) as path:
+        with ending(), made(options.target, to.kind) as path:
             broken = _write(options, to, path, found)
     if broken:
         raise broken

@@ -13,6 +13,7 @@ import tempfile
 from typing import NoReturn
 
 from faultin import __version__
+from faultin.cli.ending import Ended
 from faultin.errors import FaultinError, QueryError, VerifierError
 from faultin.sinks.output import BrokenOutput
 
@@ -55,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def escaped(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _say(line: str) -> None:
@@ -77,20 +78,21 @@ def _kept_log(error: FaultinError) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; the exit status."""
-    arguments, unknown = parser().parse_known_args(argv)
-    if unknown:
-        _say(f"{arguments.command} has no {unknown[0]}; see faultin {arguments.command} --help")
-        return 2
-    command = importlib.import_module(f"faultin.cli.{arguments.command}")
     try:
-        return command.run(arguments)
+        arguments, unknown = parser().parse_known_args(argv)
+        if unknown:
+            _say(f"{arguments.command} has no {unknown[0]}; see faultin {arguments.command} --help")
+            return 2
+        return importlib.import_module(f"faultin.cli.{arguments.command}").run(arguments)
     except BrokenOutput as error:
         return error.status
     except FaultinError as error:
         _say(str(error) + _kept_log(error))
         if isinstance(error, QueryError) and sys.stderr.isatty():
-            print(escaped(error.caret), file=sys.stderr)
+            print("\n".join(map(escaped, error.caret.split("\n"))), file=sys.stderr)
         return error.status
+    except Ended as ended:
+        return ended.status
     except KeyboardInterrupt:
         return 130
 

@@ -8,6 +8,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from faultin.cli.ending import ending
 from faultin.cli.options import add_where, natural, positive
 from faultin.cli.tracing import say_lost
 from faultin.errors import UsageError
@@ -104,7 +105,7 @@ def options_of(arguments: argparse.Namespace) -> QueryOptions:
         raise UsageError("there is nothing to ask", "", "give a recording: a file or a folder")
     if len(counters) > 1:
         raise UsageError(counters[1], "there are counters already", "give all in one word")
-    if arguments.sql and (counters or arguments.by or arguments.where):
+    if arguments.sql is not None and (counters or arguments.by or arguments.where):
         raise UsageError("--sql", "there is a query too", "give one of them")
     return QueryOptions(
         sources=tuple(sources), counters=counters[0] if counters else None,
@@ -141,14 +142,15 @@ def run(arguments: argparse.Namespace) -> int:
         found.refuse(options.output)
     engine = _engine(options, found)
     try:
-        _answer(options, found, engine)
+        with ending():
+            _answer(options, found, engine)
     finally:
         engine.close()
     return 0
 
 
 def _answer(options: QueryOptions, found: "Source", engine: Any) -> None:
-    if options.sql:
+    if options.sql is not None:
         table = engine.sql(options.sql)
         _write_table(options, table)
         say_lost(summary_of(found, len(table)))
@@ -161,7 +163,7 @@ def _answer(options: QueryOptions, found: "Source", engine: Any) -> None:
 def _engine(options: QueryOptions, found: "Source"):
     from faultin.lowering.engine import engine
 
-    return engine(options.engine, found, bool(options.sql), dict(options.settings))
+    return engine(options.engine, found, options.sql is not None, dict(options.settings))
 
 
 def _lowered(options: QueryOptions, found: "Source", engine: Any) -> tuple[Any, Any]:
@@ -176,8 +178,8 @@ def summary_of(found: "Source", events: int) -> "Summary":
     """Of all recordings together; one that was cut short is told."""
     from faultin.cli.tracing import tell
 
-    for run in found.cut_short:
-        tell(f"recording {run} was cut short: what it has lost, if anything, is not known")
+    for notice in found.notices:
+        tell(notice)
     return found.summary(events)
 
 
@@ -221,6 +223,7 @@ def _used(table: Any) -> Any:
 
 def _write_events(options: QueryOptions, found: "Source", batches: Any) -> None:
     from faultin.columnar.rows import Rows
+    from faultin.columnar.times import check_times
     from faultin.sinks.jsonl import JsonLines
     from faultin.sinks.output import Output
     from faultin.sinks.text import Style, Text
@@ -229,6 +232,7 @@ def _write_events(options: QueryOptions, found: "Source", batches: Any) -> None:
     sink = JsonLines(output) if options.format == "json" else Text(output, Style())
     rows, count = Rows(found.arch, found.events), 0
     for batch in batches:
+        check_times(batch)
         sink.write(list(rows.events(batch)))
         count += batch.num_rows
     sink.close(summary_of(found, count))

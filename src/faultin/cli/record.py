@@ -157,7 +157,7 @@ def prepare_target(options: RecordOptions) -> "Place":
         raise UsageError(options.target, "it is a folder", "give a folder a name without .parquet")
     if target.exists and not options.force:
         raise UsageError(options.target, "it is there already", "--force overwrites it")
-    if parts.exists and not options.force:
+    if parts.walk() and not options.force:
         why = "there are parts of a recording that was cut short"
         advice = f"faultin query {options.target} reads them; --force removes them"
         raise UsageError(parts.name, why, advice)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faultin.cli.ending import ending
 from faultin.cli.options import add_where
 from faultin.errors import FaultinError, UsageError
 from faultin.extras import need
@@ -43,9 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     from faultin.exports.targets import Kind, check, made
 
     check(options.output, Kind.FILE, options.force)  # told before anything is asked
-    page = _page(options)
-    with made(options.output, Kind.FILE) as new:
-        Path(new).write_bytes(page)
+    with ending():
+        page = _page(options)
+        with made(options.output, Kind.FILE) as new:
+            Path(new).write_bytes(page)
     return 0
 
 

@@ -20,6 +20,7 @@ from faultin.columnar.codec import Number
 from faultin.columnar.layout import EXACT, Slot
 from faultin.columnar.nested import Strings
 from faultin.decode.buffers import text_or_bytes
+from faultin.errors import FaultinError
 from faultin.event import Event, EventKind
 from faultin.stacks.frames import End, Frame, Stack
 from faultin.values import Missing, Truncated, Value
@@ -85,7 +86,11 @@ class Rows:
         self._stacks(found, part)
         for event, exact in zip(found, part.get(EXACT) or (), strict=False):
             if exact:
-                _keep(event, orjson.loads(exact))
+                try:
+                    _keep(event, orjson.loads(exact))
+                except (TypeError, ValueError, AttributeError):
+                    why = f"what `{EXACT}` has of a call is not what faultin writes"
+                    raise FaultinError("the recording", why) from None
         return found
 
     def _argument(self, events: list[Event], slot: Slot, part: _Part) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faultin.columnar.layout import ALWAYS
+from faultin.columnar.times import check_times
 from faultin.errors import FaultinError
 from faultin.recordings.source import File, Source
 
@@ -35,7 +36,9 @@ def _batches(file: File) -> Iterator[pa.RecordBatch]:
         with file.place.files.open_input_file(file.place.path) as stream:
             whole = pq.ParquetFile(stream)
             for group in range(whole.num_row_groups):  # so that those before a broken one come
-                yield from whole.iter_batches(batch_size=ROOM, row_groups=[group])
+                for batch in whole.iter_batches(batch_size=ROOM, row_groups=[group]):
+                    check_times(batch)
+                    yield batch
     except (OSError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0].rstrip(".")
         raise Broken(f"cannot read {name} to its end", why) from None

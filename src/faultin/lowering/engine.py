@@ -95,6 +95,8 @@ class Engine:
 
     def sql(self, text: str) -> pa.Table:
         """What a statement of the engine's own SQL gives."""
+        if not text.strip():
+            raise UsageError("--sql", "there is no statement", "SELECT * FROM events has all")
         if self.name == SPARK:
             return _asked(lambda: spark.sql(self._connection, text))
         return _asked(lambda: self._connection.sql(text).to_pyarrow())

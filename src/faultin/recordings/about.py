@@ -76,16 +76,17 @@ def _is_so(field: Field, about: About) -> bool:
 
 
 def _is_summary(found: dict[str, Any]) -> bool:
-    lost = found.get("lost")
+    counts = found.get("lost"), found.get("fell_back", {})
     return (
-        isinstance(found.get("events"), int) and isinstance(lost, dict)
-        and all(isinstance(count, int) for count in lost.values())
+        isinstance(found.get("events"), int) and all(isinstance(each, dict) for each in counts)
+        and all(isinstance(count, int) for each in counts for count in each.values())
         and all(isinstance(found.get(name), str) for name in ("engine", "strategy"))
     )  # fmt: skip
 
 
 def _are_events(found: dict[str, Any]) -> bool:
     try:
-        return bool(probes(found)) or not found
+        probes(found)
     except (TypeError, ValueError):
         return False
+    return True

@@ -36,8 +36,11 @@ def write_part(place: Place, table: pa.Table, about: About) -> None:
 
 
 def merge(place: Place, parts: list[Place], about: About) -> None:
-    """One file of all parts, in their order."""
-    schemas = [read_schema(part).remove_metadata() for part in parts]
+    """One file of all parts, in their order; FaultinError if one of them has gone."""
+    schemas = []
+    for part in parts:
+        with part.reading():
+            schemas.append(read_schema(part).remove_metadata())
     schema = with_about(pa.unify_schemas(schemas), about)
 
     def fill(stream: Any) -> None:
@@ -95,5 +98,5 @@ def read_schema(place: Place) -> pa.Schema:
 
 
 def read(place: Place) -> pa.Table:
-    with place.files.open_input_file(place.path) as stream:
+    with place.reading(), place.files.open_input_file(place.path) as stream:
         return pq.ParquetFile(stream).read()

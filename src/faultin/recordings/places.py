@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from tempfile import TemporaryFile
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from faultin.errors import OutputError, UsageError
+from faultin.errors import FaultinError, OutputError, UsageError
 from faultin.extras import need
 
 _SCHEMES = ("file", "s3", "gs", "gcs", "hdfs", "abfs", "abfss")  # pyarrow's own
@@ -65,6 +66,7 @@ class Place:
                 for i in sorted(found, key=lambda i: i.path)]  # fmt: skip
 
     def make_folder(self) -> None:
+        """A folder that files can be made in; OutputError where that is not so."""
         with self.writing():
             if not self.is_local:
                 self.files.create_dir(self.path, recursive=True)
@@ -74,6 +76,8 @@ class Place:
             folder.mkdir(parents=True, exist_ok=True)
             for each in reversed(new):
                 _sync_folder(each.parent)
+            with TemporaryFile(dir=folder):  # or a folder that takes none says why
+                pass
 
     def remove(self) -> None:
         with self.writing():
@@ -111,13 +115,20 @@ class Place:
         try:
             yield
         except (OSError, pa.ArrowException) as error:
-            self._fail(error)
+            raise OutputError(f"cannot write {self.name}", _why(error)) from None
 
-    def _fail(self, error: Exception) -> NoReturn:
-        number = getattr(error, "errno", None)
-        why = os.strerror(number) if number else str(error).partition("\n")[0]
-        advice = "what was recorded until then is kept"
-        raise OutputError(f"cannot write {self.name}", why, advice) from None
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turns what the system says into a FaultinError."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise FaultinError(f"cannot read {self.name}", _why(error)) from None
+
+
+def _why(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error).partition("\n")[0].rstrip(".")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -138,7 +149,7 @@ def place(text: str) -> Place:
         raise UsageError(text, "its name is not UTF-8", "files of recordings have names that are")
     scheme, colon, _ = text.partition("://")
     if not colon:
-        return Place(pafs.LocalFileSystem(), os.path.abspath(text), text.rstrip("/") or "/")
+        return Place(pafs.LocalFileSystem(), _local(text), text.rstrip("/") or "/")
     try:
         if scheme in _SCHEMES:
             files, path = pafs.FileSystem.from_uri(text)
@@ -148,3 +159,8 @@ def place(text: str) -> Place:
     except (ValueError, ImportError, pa.ArrowException, OSError) as error:
         raise UsageError(text, str(error).partition("\n")[0]) from None
     return Place(files, path.rstrip("/"), text.rstrip("/"))
+
+
+def _local(text: str) -> str:
+    """A link to a file, or to none yet, is that file: who writes to it writes there."""
+    return os.path.abspath(text) if os.path.isdir(text) else os.path.realpath(text)

@@ -98,17 +98,27 @@ class Source:
         """Runs that did not come to their end: what they have lost, if anything, is not known."""
         return tuple(run for run, summary in self._runs.items() if not summary)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What whoever asks should know."""
+        what = "was cut short: what it has lost, if anything, is not known"
+        return tuple(f"recording {run} {what}" for run in self.cut_short)
+
     def summary(self, events: int) -> Summary:
         """Of all runs together."""
         said = [summary for summary in self._runs.values() if summary]
-        lost: dict[str, int] = {}
-        for each in said:
-            for cause, count in each.get("lost", {}).items():
-                lost[cause] = lost.get(cause, 0) + count
         engine, strategy = (
             ",".join(sorted({each[key] for each in said})) for key in ("engine", "strategy")
         )
-        return Summary(events, lost, engine, strategy)
+        return Summary(events, _added(said, "lost"), engine, strategy, _added(said, "fell_back"))
+
+
+def _added(summaries: list[dict[str, Any]], name: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in summaries:
+        for cause, count in each.get(name, {}).items():
+            found[cause] = found.get(cause, 0) + count
+    return found
 
 
 def source(texts: Iterable[str]) -> Source:

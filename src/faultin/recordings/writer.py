@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from faultin.errors import OutputError
+from faultin.errors import FaultinError, OutputError
 from faultin.event import Summary
 from faultin.recordings.about import About
 from faultin.recordings.files import merge, write_part
@@ -48,7 +48,8 @@ class _Segment:
 
 
 class Writer:
-    """The keeper of `faultin record`. target: a folder, or with `single` a file."""
+    """The keeper of `faultin record`. target: a folder, or with `single` a file. OutputError, before
+    anything is recorded, where no file can be made."""
 
     lost: Mapping[str, int] = {}
 
@@ -64,6 +65,8 @@ class Writer:
         self._count = 0
         self._segment = _Segment(clock())
         self._folders: set[str] = set()
+        self._host = target.beside(PARTS) if single else target / f"host={about.host}"
+        self._made(self._host)
 
     # The trace's thread
 
@@ -98,10 +101,11 @@ class Writer:
         while self._work and (len(self._work) > most or self._work[0].done()):
             try:
                 self._work.popleft().result()
-            except OutputError:
+            except FaultinError as error:
                 self._broken = True
                 self._thread.shutdown(cancel_futures=True)
-                raise
+                advice = "what was recorded until then is kept" if self._count else ""
+                raise OutputError(error.what, error.why, advice) from None
 
     # The thread that writes
 
@@ -123,10 +127,9 @@ class Writer:
         return f"{self._count:06}" if self._single else f"{self._about.run}-{self._count:06}"
 
     def _folder(self, date: str) -> Place:
-        if self._single:
-            folder = self._target.beside(PARTS)
-        else:
-            folder = self._target / f"host={self._about.host}" / f"date={date}"
+        return self._made(self._host if self._single else self._host / f"date={date}")
+
+    def _made(self, folder: Place) -> Place:
         if folder.path not in self._folders:
             folder.make_folder()
             self._folders.add(folder.path)
