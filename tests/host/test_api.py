@@ -131,6 +131,15 @@ def test_errors_are_exceptions():
         (lambda: faultin.trace("openat", command=["ls"], buffer=1000), "a power of two"),
         (lambda: faultin.watch("openat", period=1.0, command=["ls"]), "for_each"),
         (lambda: list(faultin.stats("openat", "cont()", command=["true"])), "did you mean count"),
+        (lambda: faultin.trace(["openat"], command=["ls"]), r"calls=\['openat'\]: it is to be str"),
+        (lambda: faultin.trace("openat", pid="1"), "pid='1': it is to be int"),
+        (lambda: faultin.trace("openat", command=["ls"], where=5), r"where=5: it is to be str \| None"),
+        (lambda: faultin.trace("openat", command=["ls"], max_bytes="4k"), "max_bytes='4k'"),
+        (lambda: faultin.trace("openat", command=5), "command=5: it is to be"),
+        (lambda: faultin.stats("openat", command=["ls"], max_keys=0), "max_keys=0: it is 1"),
+        (lambda: faultin.stats("openat", command=["ls"], by=["comm"]), "by="),
+        (lambda: faultin.watch("openat", "alert", command=["ls"]), "callback='alert'"),
+        (lambda: faultin.ask("t.parquet", where=3), "where=3"),
     ):
         with pytest.raises(UsageError, match=why):
             wrong()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from faultin.aggregate.table import Table
+from faultin.api.choices import check_max_keys, must_be
 from faultin.api.counters import Counters
 from faultin.api.frames import Frames
 from faultin.api.html import html_rows
@@ -85,6 +86,11 @@ def ask(
     RuntimeWarning for a recording that was cut short."""
     for module in ("pyarrow", "duckdb", "ibis"):
         need(module, "faultin.ask")
+    texts = {"counters": counters, "by": by, "where": where, "sql": sql, "sort": sort}
+    for name, text in texts.items():
+        must_be(str | None, name, text)
+    must_be(int, "top", top)
+    check_max_keys(max_keys)
     if sql is not None and (counters or by or where):
         raise UsageError("sql", "there is a query too", "give one of them")
     from faultin.lowering.engine import engine as started

@@ -5,6 +5,7 @@ In: keyword arguments, the same for trace, stats and watch. Out: a Choice, check
 """
 
 from collections.abc import Iterable, Sequence
+from types import UnionType
 from typing import TypedDict
 
 from faultin.cli.options import Choice, check_pids
@@ -12,6 +13,10 @@ from faultin.errors import UsageError
 
 Command = Sequence[str]
 Pids = int | Iterable[int]
+_KINDS = {
+    "where": str | None, "user": str | None, "max_bytes": int, "buffer": int, "engine": str,
+    "strategy": str | None, "stack_bytes": int | None, "lines": bool,
+}  # fmt: skip
 _MAX_BYTES = 1 << 20
 _RING_LEAST, _RING_MOST = 1 << 16, 1 << 30
 
@@ -46,26 +51,50 @@ def choice_of(calls: str, options: Options) -> Choice:
     if unknown:
         known = ", ".join(Options.__annotations__)
         raise UsageError(f"there is no option {min(unknown)}", "", f"there are {known}")
-    pid = options.get("pid")
-    pids = () if pid is None else (pid,) if isinstance(pid, int) else tuple(pid)
-    check_pids(list(pids))
+    defaults = {"max_bytes": 4096, "buffer": 32 << 20, "engine": "auto", "lines": False}
+    given = {name: options.get(name, defaults.get(name)) for name in _KINDS}
+    for name, value in {"calls": calls, **given}.items():
+        must_be(_KINDS.get(name, str), name, value)
+    pids = _pids(options.get("pid"))
     return Choice(
         set=calls,
-        where=options.get("where"),
-        max_bytes=_max_bytes(options.get("max_bytes", 4096)),
-        ring_bytes=_ring_bytes(options.get("buffer", 32 << 20)),
-        engine=options.get("engine", "auto"),
-        strategy=options.get("strategy"),
+        where=given["where"],
+        max_bytes=_max_bytes(given["max_bytes"]),
+        ring_bytes=_ring_bytes(given["buffer"]),
+        engine=given["engine"],
+        strategy=given["strategy"],
         pids=pids,
-        user=options.get("user"),
+        user=given["user"],
         command=_command(options.get("command"), pids),
-        stack_bytes=_stack_bytes(options.get("stack_bytes")),
-        lines=options.get("lines", False),
+        stack_bytes=_stack_bytes(given["stack_bytes"]),
+        lines=given["lines"],
         events=_events(options.get("events", ())),
     )
 
 
+def must_be(kind: type | UnionType, name: str, value: object) -> None:
+    """UsageError for a value of another type."""
+    if not isinstance(value, kind):
+        raise UsageError(f"{name}={value!r}", f"it is to be {getattr(kind, '__name__', kind)}")
+
+
+def check_max_keys(count: int) -> None:
+    must_be(int, "max_keys", count)
+    if count < 1:
+        raise UsageError(f"max_keys={count}", "it is 1 at the least")
+
+
+def _pids(pid: Pids | None) -> tuple[int, ...]:
+    several = isinstance(pid, Iterable) and not isinstance(pid, str)
+    pids = () if pid is None else tuple(pid) if several else (pid,)
+    for each in pids:
+        must_be(int, "pid", each)
+    check_pids(list(pids))
+    return pids
+
+
 def _events(texts: Sequence[str]) -> tuple[str, ...]:
+    must_be(Sequence, "events", texts)
     if isinstance(texts, str) or not all(isinstance(each, str) for each in texts):
         raise UsageError("events", "they are no list of texts", 'give one, as in ["paid(id: u64)"]')
     return tuple(texts)
@@ -75,6 +104,7 @@ def _command(words: Command | None, pids: tuple[int, ...]) -> tuple[str, ...]:
     if isinstance(words, str):
         advice = "give its words, as command=['ls', '-l']"
         raise UsageError(f"command={words!r}", "that is one text", advice)
+    must_be(Sequence | None, "command", words)
     if bool(words) == bool(pids):
         why = "both pid and a command" if words else "nothing to trace"
         raise UsageError(why, "", "give command=[...], or pid=")

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Unpack
 
 from faultin.aggregate.table import Table
-from faultin.api.choices import Options, choice_of
+from faultin.api.choices import Options, check_max_keys, choice_of, must_be
 from faultin.api.counters import Counters
 from faultin.api.html import html_table
 from faultin.api.running import Lazy, Running
@@ -46,6 +46,10 @@ class Stats(Lazy, Counters):
         max_keys: int = _MAX_KEYS, sort: str | None = None, reverse: bool = False, top: int = 0,
         **options: Unpack[Options],
     ) -> None:  # fmt: skip
+        for name, text in (("counters", counters), ("by", by), ("sort", sort)):
+            must_be(str | None, name, text)
+        must_be(int, "top", top)
+        check_max_keys(max_keys)
         view = View(sort, reverse, top)
         self._options = command.StatsOptions(
             choice_of(calls, options), counters, by, max_keys, "json", None, view, None, True

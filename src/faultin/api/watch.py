@@ -15,7 +15,7 @@ from faultin.actions.base import CAPACITY, JOBS, Notification
 from faultin.actions.call import Call
 from faultin.actions.fan import Fan
 from faultin.actions.rates import Rules
-from faultin.api.choices import Options, choice_of
+from faultin.api.choices import Options, choice_of, must_be
 from faultin.api.running import Lazy, Running
 from faultin.cli import watch as command
 from faultin.errors import UsageError
@@ -37,6 +37,9 @@ class Watch(Lazy):
         once: bool = False, every: int = 1, rate: float | None = None,
         for_each: str | None = None, period: float | None = None, **options: Unpack[Options],
     ) -> None:  # fmt: skip
+        for name, text in (("capture", capture), ("for_each", for_each)):
+            must_be(str | None, name, text)
+        must_be(Callable | None, "callback", callback)
         if period is not None and for_each is None:
             raise UsageError("period", "it has no for_each", "say of which key: for_each='comm'")
         rules = Rules(
