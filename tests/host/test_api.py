@@ -3,11 +3,13 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
 import faultin
 from faultin.errors import CommandError, QueryError, UsageError
+from faultin.kernel.libbpf import Link
 
 pytestmark = pytest.mark.kernel
 OPENS = ["sh", "-c", "cat /etc/hostname /etc/hostname /nothing >/dev/null 2>&1; exit 3"]
@@ -53,6 +55,15 @@ def test_leaving_the_block_ends_the_trace_and_not_the_process(busy):
                 break
     assert trace.summary.events == 5 and trace.status is None
     assert busy.poll() is None
+
+
+def test_the_end_of_a_trace_loses_no_returns(busy, monkeypatch):
+    """However long it takes to take all probes off."""
+    close = Link.close
+    monkeypatch.setattr(Link, "close", lambda link: (time.sleep(0.02), close(link)))
+    with faultin.trace("openat", pid=busy.pid) as trace:
+        next(iter(trace))
+    assert trace.summary.lost == {}
 
 
 def test_statistics_are_rows(busy):

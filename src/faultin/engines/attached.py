@@ -85,6 +85,7 @@ class Attached:
         self._shared.seed = new_seed()
         counts = options.query.counts
         self.counters = Counters(loaded, self._shared, counts) if counts else None
+        self._entries: list[Closable] = []
         self._links: list[Closable] = []
         self._scan = loaded.attach("scan")
 
@@ -111,7 +112,8 @@ class Attached:
         """What was attached before an error is there for detach()."""
         for name in _PROGRAMS:
             if name in self._programs:
-                self._links.append(self._object.attach(name))
+                to = self._entries if name.startswith("sys_enter") else self._links
+                to.append(self._object.attach(name))
         for link in self._faulting():
             self._links.append(link)
 
@@ -146,9 +148,11 @@ class Attached:
         self._report(2**64 - 1, RecordType.NORETURN)
 
     def detach(self) -> None:
-        for attached in self._links:
+        """Entries first: what has begun may still return, and no call begins whose return nobody
+        would see."""
+        for attached in (*reversed(self._entries), *reversed(self._links)):
             attached.close()
-        self._links = []
+        self._entries, self._links = [], []
 
     def lost(self) -> dict[str, int]:
         counts = {
