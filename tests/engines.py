@@ -10,6 +10,9 @@ from functools import cache
 from pathlib import Path
 
 
+IN_GUEST = "FAULTIN_RESULTS" in os.environ  # where each command takes ten seconds to begin
+
+
 @dataclass(frozen=True)
 class Way:
     """An engine and a strategy. task_work: whether a deferred read has it."""
@@ -51,7 +54,7 @@ def doctor() -> dict:
 def ways() -> list[Way]:
     """All that is usable here, the best first. Engine ptrace does not depend on what kernels
     differ in: it is tested on the host, not in each guest."""
-    left_out = {"ptrace"} if os.environ.get("FAULTIN_RESULTS") else set()
+    left_out = {"ptrace"} if IN_GUEST else set()
     found = {finding["name"]: finding["usable"] for finding in doctor()["findings"]}
     return [
         Way(
@@ -67,6 +70,11 @@ def every_way() -> list[Way]:
     """Those, and last of all deferred as it is where there is no task work."""
     older = Way("deferred", "copy", task_work=False, names_only=False)
     return [*ways(), *([] if older in ways() else [older])]
+
+
+def best(found: list[Way]) -> list[Way]:
+    """In a guest those of the best engine only: the others are the best of other kernels."""
+    return [way for way in found if way.engine == found[0].engine] if IN_GUEST else found
 
 
 def keep(name: str, result: dict) -> None:

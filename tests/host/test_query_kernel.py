@@ -12,6 +12,7 @@ import os
 from struct import pack
 
 import pytest
+from engines import IN_GUEST
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from query_calls import PLACES, asked, call_of, caller_of, described
 from query_values import PLANS, query
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.kernel
 
 SEED = int(os.environ.get("FAULTIN_SEED", "20261125"))
 # In a guest, which is emulated, fewer: what differs there is the verifier.
-EXPRESSIONS, ROWS, LEAST = (20, 20, 300) if os.environ.get("FAULTIN_RESULTS") else (400, 30, 10_000)
+EXPRESSIONS, ROWS, LEAST = (20, 20, 300) if IN_GUEST else (400, 30, 10_000)
 
 
 class Kernel:

@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import tempfile
+from collections.abc import Collection
 from typing import NoReturn
 
 from faultin import __version__
@@ -40,8 +41,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(wanted: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The command line, with what each of these commands takes: their modules are imported."""
     root = _Parser(
         prog="faultin",
         description="Traces Linux system calls and never loses what they pass by pointer.",
@@ -51,7 +52,8 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        importlib.import_module(f"faultin.cli.{name}").add_arguments(sub)
+        if name in wanted:
+            importlib.import_module(f"faultin.cli.{name}").add_arguments(sub)
     return root
 
 
@@ -78,8 +80,9 @@ def _kept_log(error: FaultinError) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        arguments, unknown = parser().parse_known_args(argv)
+        arguments, unknown = parser(argv[:1]).parse_known_args(argv)
         if unknown:
             _say(f"{arguments.command} has no {unknown[0]}; see faultin {arguments.command} --help")
             return 2

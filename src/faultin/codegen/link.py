@@ -5,13 +5,12 @@ In: the bitcode that the package was built with, and IR that defines the
 constants and functions which the core leaves open (bpf/state.bpf.h). Out: an
 ELF object as bytes, for kernel/. The two are optimised together, so that what
 the query does not need is gone before the verifier sees it. llvmlite is
-imported here and nowhere else, as it takes longer than all the rest.
+imported late, and LLVM only for what was not linked before: it takes longer than the rest.
 """
 
 import subprocess
 import sys
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from faultin.codegen.cache import cached
@@ -63,8 +62,10 @@ _CUT = "cut some conditions, or use startswith and glob"
 
 def build(engine: str, arch: str, query_ir: str) -> bytes:
     """The BPF object of a query, linked now or kept from an earlier trace."""
+    from llvmlite import __version__ as linker
+
     bitcode = core_bitcode(engine, arch)
-    parts = [bitcode, query_ir.encode(), version("llvmlite").encode(), "\n".join(_PASSES).encode()]
+    parts = [bitcode, query_ir.encode(), linker.encode(), "\n".join(_PASSES).encode()]
     made = link if query_ir.count("\n") < _LARGE else link_apart
     return cached(parts, lambda: made(bitcode, query_ir))
 

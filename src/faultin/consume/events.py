@@ -8,13 +8,13 @@ are gone before they are decoded.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from faultin.consume.judge import Judge
 from faultin.decode.calls import Decoder
 from faultin.decode.paths import DescriptorPaths
 from faultin.drain.wire import Record, RecordType
 from faultin.event import Event, EventKind, Summary
 
-if TYPE_CHECKING:  # it takes libraries that other traces do without
+if TYPE_CHECKING:  # they take libraries that other traces do without
+    from faultin.consume.judge import Judge
     from faultin.consume.stacking import Stacking
 
 _COUNTED = (EventKind.CALL, EventKind.NORETURN, EventKind.EVENT)
@@ -37,7 +37,7 @@ class Events:
     done = False
 
     def __init__(
-        self, decoder: Decoder, sink: Sink, judge: Judge | None, paths: DescriptorPaths | None,
+        self, decoder: Decoder, sink: Sink, judge: "Judge | None", paths: DescriptorPaths | None,
         stacking: "Stacking | None" = None,
     ) -> None:  # fmt: skip
         self._decode, self._complete, self._sink = decoder.event, decoder.complete, sink
