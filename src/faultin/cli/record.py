@@ -140,7 +140,8 @@ def options_of(arguments: argparse.Namespace) -> RecordOptions:
 
 
 def prepare_target(options: RecordOptions) -> "Place":
-    """The target, where nothing stands in the way; UsageError if something does."""
+    """The target, where nothing stands in the way; UsageError if something does, OutputError if
+    it cannot be written."""
     need("pyarrow", "faultin record")
     from pyarrow.fs import FileType
 
@@ -148,6 +149,7 @@ def prepare_target(options: RecordOptions) -> "Place":
     from faultin.recordings.writer import PARTS
 
     target = place(options.target)
+    target.check_room()
     if not options.single:
         if target.kind is FileType.File:
             raise UsageError(options.target, "it is a file", "give a folder, or a name *.parquet")

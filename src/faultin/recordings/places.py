@@ -65,8 +65,15 @@ class Place:
         return [Place(self.files, i.path, self.name + i.path[cut:])
                 for i in sorted(found, key=lambda i: i.path)]  # fmt: skip
 
+    def check_room(self) -> None:
+        """OutputError where nothing can be made at the place, locally; nothing is left there."""
+        if self.is_local:
+            path = Path(self.path)
+            above = path.parents if path.is_file() else (path, *path.parents)
+            with self.writing(), TemporaryFile(dir=next(each for each in above if each.exists())):
+                pass
+
     def make_folder(self) -> None:
-        """A folder that files can be made in; OutputError where that is not so."""
         with self.writing():
             if not self.is_local:
                 self.files.create_dir(self.path, recursive=True)
@@ -76,8 +83,6 @@ class Place:
             folder.mkdir(parents=True, exist_ok=True)
             for each in reversed(new):
                 _sync_folder(each.parent)
-            with TemporaryFile(dir=folder):  # or a folder that takes none says why
-                pass
 
     def remove(self) -> None:
         with self.writing():

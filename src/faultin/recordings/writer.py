@@ -48,8 +48,7 @@ class _Segment:
 
 
 class Writer:
-    """The keeper of `faultin record`. target: a folder, or with `single` a file. OutputError, before
-    anything is recorded, where no file can be made."""
+    """The keeper of `faultin record`. target: a folder, or with `single` a file."""
 
     lost: Mapping[str, int] = {}
 
@@ -65,8 +64,6 @@ class Writer:
         self._count = 0
         self._segment = _Segment(clock())
         self._folders: set[str] = set()
-        self._host = target.beside(PARTS) if single else target / f"host={about.host}"
-        self._made(self._host)
 
     # The trace's thread
 
@@ -127,9 +124,10 @@ class Writer:
         return f"{self._count:06}" if self._single else f"{self._about.run}-{self._count:06}"
 
     def _folder(self, date: str) -> Place:
-        return self._made(self._host if self._single else self._host / f"date={date}")
-
-    def _made(self, folder: Place) -> Place:
+        if self._single:
+            folder = self._target.beside(PARTS)
+        else:
+            folder = self._target / f"host={self._about.host}" / f"date={date}"
         if folder.path not in self._folders:
             folder.make_folder()
             self._folders.add(folder.path)
