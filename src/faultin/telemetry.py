@@ -61,6 +61,8 @@ def endpoint(text: str) -> Endpoint:
     if "@" in parts.netloc:
         why = "a URL with a password in it is not supported"
         raise UsageError("--otlp", why, "give it in OTEL_EXPORTER_OTLP_HEADERS")
+    if parts.query or parts.fragment:
+        raise UsageError(f"--otlp {text}", "nothing can be added to a URL with a ? or a #", _ADVICE)
     if not parts.scheme.startswith("grpc"):
         return Endpoint(text, False, parts.scheme == "https", text.rstrip("/"))
     target = parts.netloc if port else f"{parts.netloc}:4317"
