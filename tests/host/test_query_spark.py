@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from cluster import EXECUTORS, executors
+from exported import recording
 from recording import query, run
 from running import command
 
@@ -54,3 +55,22 @@ def test_what_is_missing_is_one_line(fleet):
     assert ran.returncode == 1 and ran.stderr.count("\n") == 1 and "there is no java" in ran.stderr
     ran = run("query", fleet, "--engine-config", "a=b", "count()")
     assert ran.returncode == 2 and "duckdb takes none" in ran.stderr
+
+
+def test_names_of_files_and_folders_are_names(spark, tmp_path, capfd):
+    """No patterns, and no values of a call; host and date are where record makes such folders."""
+    odd, day = tmp_path / "host=a/pid=1", tmp_path / "host=b[1]/date=2026-01-02"
+    for folder in (odd, day):
+        folder.mkdir(parents=True)
+    target = recording(odd / "t[1].parquet", 3)
+    recording(odd / "t1.parquet", 5)
+    recording(day / "a{b}.parquet", 4)
+    for words, expected in (
+        ((target, "count()", "--by", "pid"), {"pid": 7, "count()": 3}),
+        ((tmp_path, "count()", "--by", "pid"), {"pid": 7, "count()": 12}),
+        ((day, "--sql", "SELECT host, count(*) AS n FROM events GROUP BY 1"), {"host": "b[1]", "n": 4}),
+    ):
+        capfd.readouterr()
+        status = main(["query", "--engine", "pyspark", *map(str, words), "--json"])
+        said = capfd.readouterr()
+        assert status == 0 and json.loads(said.out.splitlines()[0]) == expected, said.err

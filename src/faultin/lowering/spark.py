@@ -9,6 +9,7 @@ names that this machine has for them.
 """
 
 import os
+import re
 import shutil
 import warnings
 from collections import defaultdict
@@ -30,7 +31,9 @@ _QUIET = {
     "spark.sql.legacy.sizeOfNull": "false",  # it was -1
     "spark.sql.session.timeZone": "UTC",
 }
-_PARTITION = "/host="
+# Folders whose names are columns; others have names that somebody chose.
+_PARTITIONS = re.compile(r"(?P<root>.*)/host=[^/]*/date=[^/]*/[^/]*")
+_GLOB = re.compile(r"[][{}*?\\]")
 
 
 def connect(settings: Mapping[str, str]) -> tuple[Any, bool]:
@@ -89,18 +92,22 @@ def table(connection: Any, places: Iterable[Place], name: str) -> Any:
     session = connection._session
     roots: dict[str, list[str]] = defaultdict(list)
     for place in places:
-        roots[place.path.partition(_PARTITION)[0] if _PARTITION in place.path else ""].append(
-            f"file://{place.path}"
-        )
+        match = _PARTITIONS.fullmatch(place.path)
+        roots[match["root"] if match else ""].append(_url(place.path))
     frames = []
     for root, paths in roots.items():
         reader = session.read.option("mergeSchema", "true")
         if root:
-            reader = reader.option("basePath", f"file://{root}")
+            reader = reader.option("basePath", _url(root))
         frames.append(reader.parquet(*paths))
     whole = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
     whole.createOrReplaceTempView(name)
     return connection.table(name)
+
+
+def _url(path: str) -> str:
+    """A name that is no pattern."""
+    return "file://" + _GLOB.sub(r"\\\g<0>", path)
 
 
 def arrow(connection: Any, asked: Any) -> Any:
