@@ -19,6 +19,7 @@ from running import command
 
 import faultin
 from faultin.cli.ending import Ended, ending
+from faultin.cli.main import main
 from faultin.errors import OutputError
 from faultin.event import Summary
 from faultin.recordings import writer
@@ -173,16 +174,17 @@ def test_an_error_is_one_line_whatever_the_query_has(tmp_path: Path) -> None:
     ("exact", '{"args": 3}', "`exact`"),
     ("exact", "[]", "`exact`"),
 ])  # fmt: skip
-def test_a_call_that_none_can_be_is_told(of: str, value, says: str, tmp_path: Path) -> None:
+def test_a_call_that_none_can_be_is_told(of: str, value, says: str, tmp_path: Path, capfd) -> None:
     columns = COLUMNS if of in COLUMNS.names else COLUMNS.append(pa.field(of, pa.string()))
     table = pa.Table.from_pylist([{**row, of: value} for row in rows(2)], columns)
     pq.write_table(table.replace_schema_metadata(metadata_of(ABOUT)), tmp_path / "t.parquet")
     ways = [["query"], ["query", "--json"]]
     for name in ("t.jsonl", "t.strace", "t.json", "t.pftrace", *["t.ctf", "t.folded"] * (of != "exact")):
-        ways.append(["convert", "-o", tmp_path / name])
+        ways.append(["convert", "-o", str(tmp_path / name)])
     for words in ways:
-        status, said = refused(*words, tmp_path / "t.parquet")
-        assert status == 1 and says in said
+        status = main([*words, str(tmp_path / "t.parquet")])
+        said = capfd.readouterr().err
+        assert status == 1 and said.count("\n") == 1 and says in said
 
 
 def test_a_summary_has_what_all_fell_back_to(tmp_path: Path) -> None:
