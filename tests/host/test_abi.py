@@ -73,12 +73,14 @@ def test_calls_are_decoded_by_their_own_table(way, program):
     assert stat["st_mode"].startswith("S_IFDIR|") and stat["st_nlink"] > 0
 
 
+@pytest.mark.host
 def test_a_name_stands_for_its_kin(program):
     """-e stat is stat64 too; the native call of the same number is not traced by that."""
     run = faultin("-e", "stat,lseek", "--", program, 0)
     assert [(e.get("abi"), e["syscall"]) for e in run.events] == [("i386", "stat64"), ("i386", "lseek")]
 
 
+@pytest.mark.host
 def test_text_and_counts_say_the_abi(program):
     text, counts = (
         subprocess.run(command("trace", *words, "--", program, "0"), capture_output=True, text=True)

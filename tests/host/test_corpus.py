@@ -122,6 +122,7 @@ def test_complete(way, mode, corpus, tmp_path, capsys):
     assert captured > (0.85 if way.sleepable or way.task_work else READ_IN_TIME) * total
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("mode", ["cold", "warm"])
 def test_complete_as_nobody(mode, corpus, capsys):
     """Without any capability: engine ptrace, and nothing less than as root."""

@@ -109,12 +109,14 @@ def test_a_match_runs_a_command_with_what_was_captured(way: Way, tmp_path):
     assert told.read_text() == "cat /etc/hostname\n" * 2
 
 
+@pytest.mark.host
 def test_once_ends_the_watch_and_not_the_command():
     ran = run("watch", "-e", "openat", "-w", 'path == "/etc/hostname"', "--capture", "path", "--once",
               "--", "sh", "-c", "cat /etc/hostname; cat /etc/hostname; exit 3")  # fmt: skip
     assert ran.stdout.count("openat") == 1 and ran.returncode == 3
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -131,6 +133,7 @@ def test_a_query_that_cannot_be_gets_one_line(words, says):
     assert ran.returncode == 2 and says in ran.stderr and ran.stderr.count("\n") == 1
 
 
+@pytest.mark.host
 def test_stats_alone_counts_calls_errors_and_time():
     ran = run("stats", "-e", "openat,close", "--", "cat", "/nonexistent-file")
     assert ran.returncode == 1
@@ -145,6 +148,7 @@ BPFTRACE = (
 )
 
 
+@pytest.mark.host
 @pytest.mark.skipif(not shutil.which("bpftrace"), reason="bpftrace is not installed")
 def test_what_the_same_filter_misses_in_bpftrace(corpus, tmp_path, capsys):
     """Both watch the same run of the corpus, once with its paths warm, once cold."""

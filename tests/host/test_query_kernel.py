@@ -32,7 +32,7 @@ pytestmark = pytest.mark.kernel
 
 SEED = int(os.environ.get("FAULTIN_SEED", "20261125"))
 # In a guest, which is emulated, fewer: what differs there is the verifier.
-EXPRESSIONS, ROWS, LEAST = (20, 20, 300) if IN_GUEST else (400, 30, 10_000)
+EXPRESSIONS, ROWS, LEAST = (10, 20, 150) if IN_GUEST else (400, 30, 10_000)
 
 
 class Kernel:
