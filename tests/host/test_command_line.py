@@ -185,7 +185,8 @@ def test_a_full_ring_buffer_is_counted(tmp_path):
     assert lost > 0 and "--buffer" in ran.stderr and str(lost) in ran.stderr
     exact = faultin(*words)
     assert exact.summary["lost"] == {}
-    ends = loops + 2  # of the shell and seq, too: records that are no event, and may be lost
+    # Of the loops, the shell and seq, and what each end signals: no events, and may be lost.
+    ends = 2 * (loops + 2)
     assert exact.summary["events"] <= ran.summary["events"] + lost <= exact.summary["events"] + ends
 
 

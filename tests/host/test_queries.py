@@ -45,6 +45,7 @@ def test_a_filter_on_a_cold_path_matches_just_those_calls(way: Way, corpus, tmp_
     expected = tmp_path / "expected"
     ran = faultin("--engine", way.engine, "-e", "openat", "-w", 'path.startswith("missing")', "--",
                   corpus, "--mode", "cold", expected)  # fmt: skip
+    assert ran.status == 0, ran.stderr
     wanted = cold_opens(expected)
     assert len(wanted) >= 5
     assert sorted(raw(event["args"]["filename"]) for event in ran.events) == sorted(wanted)
