@@ -32,7 +32,7 @@ _QUIET = {
     "spark.sql.session.timeZone": "UTC",
 }
 # Folders whose names are columns; others have names that somebody chose.
-_PARTITIONS = re.compile(r"(?P<root>.*)/host=[^/]*/date=[^/]*/[^/]*")
+_PARTITIONS = re.compile(r"(?P<root>.*?)(?:/(?:host|date)=[^/]*)+/[^/]*")
 _GLOB = re.compile(r"[][{}*?\\]")
 
 
